@@ -1,0 +1,14 @@
+module orderflow.example/e2e
+
+go 1.26.0
+
+require (
+	orderflow.example/dev v0.1.0
+	orderflow.example/kit v0.1.0
+	orderflow.example/proto v0.1.0
+	orderflow.example/schemas v0.1.0
+	orderflow.example/order v0.1.0
+	orderflow.example/inventory v0.1.0
+	orderflow.example/payment v0.1.0
+	orderflow.example/notifier v0.1.0
+)

@@ -1,0 +1,3 @@
+module orderflow.example/kit
+
+go 1.26.0

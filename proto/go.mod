@@ -1,0 +1,3 @@
+module orderflow.example/proto
+
+go 1.26.0

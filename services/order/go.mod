@@ -1,0 +1,9 @@
+module orderflow.example/order
+
+go 1.26.0
+
+require (
+	orderflow.example/kit v0.1.0
+	orderflow.example/proto v0.1.0
+	orderflow.example/schemas v0.1.0
+)
