@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Checks the .proto files and generates gen/ and openapi/ from them: proto/generate.sh
+# Needs Go, and buf or npm. The plugins, and buf when it is missing or another version, go to .cache/proto/bin of the repository.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+buf_version=1.75.0
+cache=$(cd .. && pwd)/.cache/proto
+bin=$cache/bin
+mkdir -p "$bin"
+export PATH=$bin:$PATH GOBIN=$bin GOWORK=off GOFLAGS=-mod=mod
+
+# install COMMAND WANTED PACKAGE@VERSION installs a plugin unless --version already says WANTED.
+install() {
+  "$bin/$1" --version 2>/dev/null | grep -qF "$2" || go install "$3"
+}
+install protoc-gen-go v1.36.12 google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+install protoc-gen-go-grpc 1.6.2 google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+install protoc-gen-grpc-gateway v2.32.0 github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@v2.32.0
+install protoc-gen-openapiv2 v2.32.0 github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.32.0
+if [ "$(buf --version 2>/dev/null)" != "$buf_version" ]; then
+  npm install --silent --no-save --prefix "$cache" "@bufbuild/buf@$buf_version"
+  ln -sf ../node_modules/.bin/buf "$bin/buf"
+  # npm may be set to run no install scripts; this one fetches the binary from the package registry.
+  buf --version >/dev/null 2>&1 || node "$cache/node_modules/@bufbuild/buf/install.js"
+  buf --version >/dev/null
+fi
+
+buf format --diff --exit-code --path orderflow
+buf lint
+buf generate
+for service in order inventory payment notifier; do
+  buf generate --path "orderflow/$service" --template "{
+    version: v2,
+    plugins: [{local: protoc-gen-openapiv2, out: openapi, opt: [
+      allow_merge=true, merge_file_name=$service, openapi_naming_strategy=simple]}]}"
+done

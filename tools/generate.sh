@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Makes all generated code again: event structs, gRPC and OpenAPI, the demo's catalogue.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+(cd schemas && go generate ./...)
+proto/generate.sh
+(cd dev && go generate ./catalogue/...)
