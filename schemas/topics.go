@@ -35,3 +35,14 @@ var Topics = []Topic{
 func DeadLetter(group string) Topic {
 	return Topic{Name: group + ".dlq", Service: group, Retention: 4 * week, Partitions: 1}
 }
+
+// TopicsOf lists the topics that a service writes to, the dead-letter topic of its consumer group included.
+func TopicsOf(service string) []Topic {
+	var own []Topic
+	for _, t := range Topics {
+		if t.Service == service {
+			own = append(own, t)
+		}
+	}
+	return append(own, DeadLetter(service))
+}

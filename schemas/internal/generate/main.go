@@ -1,5 +1,5 @@
 // Command generate makes the event structs of each service's package from its .avsc files.
-// Run it from the schemas folder: go generate ./...
+// Run it from the schemas folder: go generate
 package main
 
 import (
@@ -27,14 +27,15 @@ var packages = []struct{ folder, name, doc string }{
 
 func main() {
 	for _, p := range packages {
-		if err := generate(p.folder, p.name, p.doc); err != nil {
+		if err := generate(".", p.folder, p.name, p.doc); err != nil {
 			fmt.Fprintf(os.Stderr, "generate %s: %v\n", p.folder, err)
 			os.Exit(1)
 		}
 	}
 }
 
-func generate(folder, name, doc string) error {
+// generate writes the package into a folder of its name in out.
+func generate(out, folder, name, doc string) error {
 	files, err := filepath.Glob(filepath.Join("avsc", folder, "*.avsc"))
 	if err != nil {
 		return err
@@ -55,10 +56,10 @@ func generate(folder, name, doc string) error {
 	if err := generator.Write(&structs); err != nil {
 		return err
 	}
-	if err := writeGo(filepath.Join(name, "structs.go"), structs.Bytes()); err != nil {
+	if err := writeGo(filepath.Join(out, name, "structs.go"), structs.Bytes()); err != nil {
 		return err
 	}
-	return writeGo(filepath.Join(name, "events.go"), eventMethods(name, events, enums))
+	return writeGo(filepath.Join(out, name, "events.go"), eventMethods(name, events, enums))
 }
 
 // collectEnums finds the enums of a record, nested records included. avrogen would write an enum that two events

@@ -1,0 +1,28 @@
+// Command bench measures the platform on the machine it runs on.
+//
+//	go run ./bench place --rate 500 --for 60s
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"orderflow.example/bench/internal/place"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{Use: "bench", Short: "Measure the platform", SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(place.Command())
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,73 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"orderflow.example/kit/avro"
+	"orderflow.example/kit/kafka"
+	"orderflow.example/kit/sqldb"
+)
+
+// Why a message is parked.
+const (
+	reasonGap         = "gap"          // an earlier message of its key has not arrived
+	reasonBehind      = "behind"       // an earlier message of its key is parked
+	reasonRefused     = "refused"      // by the handler
+	reasonUnknownType = "unknown_type" // neither handled nor ignored
+	reasonUndecodable = "undecodable"
+	reasonEnvelope    = "envelope" // no CloudEvents headers, or broken ones
+)
+
+// trouble is why a message can't be applied. When it is final, trying again is of no use.
+type trouble struct {
+	reason string
+	cause  error
+	final  bool
+}
+
+// lane is what keeps its order: the messages of a key in a topic.
+type lane struct{ topic, key string }
+
+// item is a message on its way through a Processor.
+type item struct {
+	Message
+	lane     lane
+	ignored  bool
+	trouble  *trouble
+	parkedID int64 // 0: it comes from the broker
+	attempts int   // so far, of a parked one
+}
+
+// prepare reads and decodes a record, outside of any transaction. Its error is transient: the batch must wait.
+func (p *Processor) prepare(ctx context.Context, record kafka.Record) (*item, error) {
+	message, err := open(record)
+	if err != nil {
+		message.ID, message.Sequence = "", 0
+		own := fmt.Sprintf("%s/%d/%d", record.Topic, record.Partition, record.Offset)
+		return &item{Message: message, lane: lane{record.Topic, own}, trouble: &trouble{reasonEnvelope, err, true}}, nil
+	}
+	it := &item{Message: message, lane: lane{record.Topic, record.Key}}
+	switch {
+	case p.ignores[message.Type]:
+		it.ignored = true
+	case !p.handles[message.Type]:
+		it.trouble = &trouble{reasonUnknownType, fmt.Errorf("type %s is neither handled nor ignored", storable(message.Type)), false}
+	default:
+		it.Data, err = p.cfg.Decode(ctx, record.Topic, record.Value)
+		if err != nil && isTransient(err) {
+			return nil, fmt.Errorf("inbox: decode %s/%d/%d: %w", record.Topic, record.Partition, record.Offset, err)
+		}
+		if err != nil {
+			it.trouble = &trouble{reasonUndecodable, err, true}
+		}
+	}
+	return it, nil
+}
+
+// isTransient tells whether the same work may succeed later, whatever the message.
+func isTransient(err error) bool {
+	return sqldb.IsTransient(err) || avro.IsTransient(err) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

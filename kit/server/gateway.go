@@ -1,0 +1,178 @@
+package server
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"orderflow.example/kit/errs"
+)
+
+// headersIn are the request headers that reach the methods, as metadata of the name given here. Authorization passes, too. Nothing else does:
+// a client can't send metadata of its own choice (Grpc-Metadata-...).
+var headersIn = map[string]string{
+	"Idempotency-Key": "idempotency-key",
+	"If-Match":        "if-match",
+	"Last-Event-Id":   "last-event-id",
+	"Traceparent":     traceParentHeader,
+	"X-Request-Id":    requestIDHeader,
+}
+
+// headersOut are the metadata of an answer that become its headers.
+var headersOut = map[string]string{
+	"etag":                "ETag",
+	"idempotent-replayed": "Idempotent-Replayed",
+}
+
+func newGateway(cfg Config, opts Options, conn *grpc.ClientConn) (*runtime.ServeMux, error) {
+	var mux *runtime.ServeMux
+	mux = runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, newJSONCodec()),
+		runtime.WithIncomingHeaderMatcher(oneOf(headersIn)),
+		runtime.WithOutgoingHeaderMatcher(oneOf(headersOut)),
+		runtime.WithOutgoingTrailerMatcher(oneOf(nil)),
+		runtime.WithErrorHandler(gatewayError(opts.Log)),
+		runtime.WithStreamErrorHandler(streamError),
+		runtime.WithRoutingErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
+			routingError(mux, w, r, status)
+		}),
+		runtime.WithMiddlewares(onRoute(cfg)),
+		runtime.WithForwardResponseOption(statusCreated(opts.Created)),
+		runtime.WithDisablePathLengthFallback(), // a form is no JSON
+		runtime.WithDisableHTTPMethodOverride(), // nor is a POST a DELETE
+		runtime.WithWriteContentLength(),
+	)
+	for _, register := range opts.Gateway {
+		if err := register(context.Background(), mux, conn); err != nil {
+			return nil, err
+		}
+	}
+	return mux, nil
+}
+
+func oneOf(headers map[string]string) runtime.HeaderMatcherFunc {
+	return func(key string) (string, bool) {
+		name, ok := headers[key]
+		return name, ok
+	}
+}
+
+// statusCreated answers 201 for the methods that create.
+func statusCreated(methods []string) func(context.Context, http.ResponseWriter, proto.Message) error {
+	return func(ctx context.Context, w http.ResponseWriter, _ proto.Message) error {
+		if method, ok := runtime.RPCMethod(ctx); ok && slices.Contains(methods, method) {
+			w.WriteHeader(http.StatusCreated)
+		}
+		return nil
+	}
+}
+
+// onRoute is done once a route has been found: its name goes to log and metrics, and the body is held to type and size.
+func onRoute(cfg Config) runtime.Middleware {
+	return func(next runtime.HandlerFunc) runtime.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+			if probe, ok := w.(*routeProbe); ok {
+				probe.found = true
+				return
+			}
+			if rec, ok := w.(*recorder); ok {
+				rec.route = routeName(r.Context())
+			}
+			if hasBody(r) && !isJSON(r.Header.Get("Content-Type")) {
+				err := errs.New(errs.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", "the body must be JSON: Content-Type: application/json")
+				writeErrorAs(w, r, http.StatusUnsupportedMediaType, err)
+				return
+			}
+			if r.ContentLength > cfg.MaxBodyBytes {
+				writeError(w, r, errBodyTooLarge(cfg.MaxBodyBytes))
+				return
+			}
+			for name, value := range params {
+				if !utf8.ValidString(value) {
+					writeError(w, r, errs.Invalid(errs.Field{Name: name, Rule: ruleType, Description: "is not valid UTF-8"}))
+					return
+				}
+			}
+			if hasBody(r) {
+				r.Body = limitBody(w, r.Body, cfg)
+			}
+			next(w, r, params)
+		}
+	}
+}
+
+// routeName is the pattern as people write it: /v1/orders/{id}:cancel.
+func routeName(ctx context.Context) string {
+	pattern, ok := runtime.HTTPPattern(ctx)
+	if !ok {
+		return routeUnmatched
+	}
+	return strings.ReplaceAll(pattern.String(), "=*}", "}")
+}
+
+func hasBody(r *http.Request) bool { return r.ContentLength != 0 }
+
+// curlDefault is what `curl -d` says of any body. It is taken for JSON: a form is then refused as malformed JSON, and
+// no browser can be tricked into such a request, since each carries its token in a header.
+const curlDefault = "application/x-www-form-urlencoded"
+
+// isJSON accepts a body without a type as JSON: nothing else is understood here anyway.
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil || (kind != "application/json" && kind != curlDefault) {
+		return false
+	}
+	charset, ok := params["charset"]
+	return !ok || strings.EqualFold(charset, "utf-8")
+}
+
+// routingError answers a request that no route is for.
+func routingError(mux *runtime.ServeMux, w http.ResponseWriter, r *http.Request, status int) {
+	if _, ok := w.(*routeProbe); ok {
+		return
+	}
+	switch status {
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", strings.Join(allowed(mux, r), ", "))
+		writeErrorAs(w, r, status, errMethodNotAllowed(r.Method))
+	case http.StatusNotFound:
+		writeError(w, r, errs.New(errs.NotFound, "ROUTE_NOT_FOUND", "there is nothing at this path"))
+	default:
+		writeError(w, r, errs.New(errs.InvalidArgument, "MALFORMED_PATH", "the path is malformed"))
+	}
+}
+
+// allowed asks the routes which methods the path has.
+func allowed(mux *runtime.ServeMux, r *http.Request) []string {
+	var methods []string
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
+		ask := r.WithContext(r.Context())
+		ask.Method = method
+		probe := &routeProbe{header: http.Header{}}
+		mux.ServeHTTP(probe, ask)
+		if probe.found {
+			methods = append(methods, method)
+		}
+	}
+	return methods
+}
+
+// routeProbe stands in for an answer when only the route is asked for; onRoute ends it before anything is done.
+type routeProbe struct {
+	header http.Header
+	found  bool
+}
+
+func (p *routeProbe) Header() http.Header         { return p.header }
+func (p *routeProbe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *routeProbe) WriteHeader(int)             {}

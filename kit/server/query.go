@@ -1,0 +1,65 @@
+package server
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// The gateway has one query parser per process, whatever mux the option is given to; set before any server is there, it is safe.
+func init() {
+	runtime.SetQueryParameterParser(strictQuery{})(nil)
+}
+
+// strictQuery refuses a query parameter that is no field of the request: a misspelt filter would otherwise list everything.
+type strictQuery struct{ runtime.DefaultQueryParser }
+
+var mapKey = regexp.MustCompile(`\[.*\]$`)
+
+// Parse implements runtime.QueryParameterParser.
+func (q strictQuery) Parse(message proto.Message, values url.Values, filter *utilities.DoubleArray) error {
+	for key, texts := range values {
+		if !isField(message.ProtoReflect().Descriptor(), strings.Split(mapKey.ReplaceAllString(key, ""), ".")) {
+			return badField(key, ruleUnknownField, "is not a parameter of this request")
+		}
+		if !utf8.ValidString(key) || !utf8.ValidString(strings.Join(texts, "")) {
+			return badField(key, ruleType, "is not valid UTF-8")
+		}
+	}
+	if q.DefaultQueryParser.Parse(message, values, filter) == nil {
+		return nil
+	}
+	for key, texts := range values { // which one was it?
+		alone := message.ProtoReflect().New().Interface()
+		if q.DefaultQueryParser.Parse(alone, url.Values{key: texts}, filter) != nil {
+			return badField(key, ruleType, "is not a valid value")
+		}
+	}
+	return badField("", ruleDuplicateField, "a query parameter is given twice, under both of its names")
+}
+
+func isField(message protoreflect.MessageDescriptor, path []string) bool {
+	for i, name := range path {
+		if message == nil {
+			return false
+		}
+		field := message.Fields().ByJSONName(name)
+		if field == nil {
+			field = message.Fields().ByTextName(name)
+		}
+		if field == nil {
+			return false
+		}
+		if i < len(path)-1 && field.IsList() {
+			return false
+		}
+		message = field.Message()
+	}
+	return true
+}

@@ -1,0 +1,160 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+
+	"orderflow.example/kit/errs"
+	"orderflow.example/kit/telemetry"
+)
+
+const (
+	openAPIPath    = "/openapi.json"
+	routeUnmatched = "unmatched" // label of requests that lead nowhere
+)
+
+// rest is what is done around each REST request; the request itself becomes a gRPC call in the gateway, and rights, rules and time limits apply there.
+type rest struct {
+	log     *slog.Logger
+	tracer  trace.Tracer
+	metrics *metrics
+	openAPI []byte
+	gateway *runtime.ServeMux
+
+	patience time.Duration
+}
+
+func newREST(cfg Config, opts Options, metrics *metrics, conn *grpc.ClientConn) (*rest, error) {
+	gateway, err := newGateway(cfg, opts, conn)
+	if err != nil {
+		return nil, err
+	}
+	return &rest{
+		log:     opts.Log,
+		tracer:  opts.Tracer.Tracer(tracerName),
+		metrics: metrics,
+		openAPI: opts.OpenAPI,
+		gateway: gateway,
+
+		patience: cfg.ClientTimeout,
+	}, nil
+}
+
+func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	id := requestIDOr(r.Header.Get(requestIDHeader))
+	ctx := telemetry.FromTraceParent(withRequestID(r.Context(), id), r.Header.Get(traceParentHeader))
+	ctx, span := h.tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
+	defer span.End()
+
+	r = r.WithContext(ctx)
+	r.Header.Set(requestIDHeader, id)
+	r.Header.Set(traceParentHeader, telemetry.TraceParent(ctx))
+	r.Header.Del("Grpc-Timeout") // time limits are ours
+	w.Header().Set(requestIDHeader, id)
+	secure(w.Header())
+
+	rec := &recorder{ResponseWriter: w, patience: h.patience, status: http.StatusOK, route: routeUnmatched}
+	h.serve(rec, r)
+	rec.extend() // for what is still buffered
+	took := time.Since(began)
+	h.metrics.countRequest(r.Method, rec.route, rec.status, took)
+	h.log.LogAttrs(ctx, slog.LevelInfo, "request",
+		slog.String("method", clip(r.Method)),
+		slog.String("path", clip(r.URL.Path)), // without the query, which may hold what is nobody's business
+		slog.Int("status", rec.status),
+		tookMillis(took),
+		slog.String("user_agent", clip(r.UserAgent())),
+		slog.String("address", hostOf(r.RemoteAddr)),
+	)
+}
+
+func (h *rest) serve(rec *recorder, r *http.Request) {
+	defer h.recovered(rec, r)
+	if h.openAPI != nil && r.URL.Path == openAPIPath {
+		h.serveOpenAPI(rec, r)
+		return
+	}
+	h.gateway.ServeHTTP(rec, r)
+}
+
+// recovered answers in the place of a handler that panicked.
+func (h *rest) recovered(rec *recorder, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	err := panicked(p)
+	h.log.ErrorContext(r.Context(), "request failed", "error", err)
+	if rec.wrote {
+		panic(http.ErrAbortHandler) // too late for a proper answer: the caller must see that this one is broken
+	}
+	writeError(rec, r, err)
+}
+
+func (h *rest) serveOpenAPI(rec *recorder, r *http.Request) {
+	rec.route = openAPIPath
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		rec.Header().Set("Allow", "GET, HEAD")
+		writeErrorAs(rec, r, http.StatusMethodNotAllowed, errMethodNotAllowed(r.Method))
+		return
+	}
+	rec.Header().Set("Content-Type", "application/json")
+	rec.Header().Set("Cache-Control", "no-cache")
+	_, _ = rec.Write(h.openAPI) // the asker has gone: nobody is left to tell
+}
+
+// secure sets the headers that keep a browser from doing more with an answer than show it.
+func secure(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+}
+
+func errMethodNotAllowed(method string) error {
+	return errs.New(errs.Unimplemented, "METHOD_NOT_ALLOWED", "the method %s is not allowed here", clip(method))
+}
+
+// recorder remembers what the log and the metrics need to know of an answer.
+// It gives the client some time for each write rather than for the whole, which may be a stream.
+type recorder struct {
+	http.ResponseWriter
+	patience time.Duration
+	route    string
+	status   int
+	wrote    bool
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if !r.wrote {
+		r.wrote, r.status = true, status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.wrote = true
+	r.extend()
+	return r.ResponseWriter.Write(b)
+}
+
+func (r *recorder) extend() {
+	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(r.patience)) // if it can't be set, the connection is gone
+}
+
+// Flush is needed by the gateway's streams.
+func (r *recorder) Flush() {
+	if f, ok := r.ResponseWriter.(http.Flusher); ok {
+		r.wrote = true
+		f.Flush()
+	}
+}
+
+// Unwrap lets http.ResponseController reach the connection, for deadlines.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,181 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/test/bufconn"
+
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"orderflow.example/kit/auth"
+)
+
+const (
+	maxHeaderBytes = 16 << 10
+	inProcessBytes = 256 << 10 // buffered between gateway and gRPC
+	maxAnswerBytes = 16 << 20  // that the gateway takes from a method
+)
+
+// Server is bound by Listen and serves in Run.
+type Server struct {
+	cfg       Config
+	opts      Options
+	listeners listeners
+
+	grpc       *grpc.Server
+	grpcHealth *health.Server
+	inProcess  *bufconn.Listener // where the gateway meets gRPC
+	hangUp     func() error      // closes the gateway's connection
+	rest       *http.Server
+	admin      *http.Server
+
+	readiness *readiness
+	draining  context.Context // ends when the stop begins
+	drain     context.CancelFunc
+}
+
+// Listen binds the three ports and puts the server together. An error is one line; a port in use names its variable and address.
+// A Server that Run is never called for has to be closed.
+func Listen(cfg Config, opts Options) (*Server, error) {
+	cfg = cfg.withDefaults()
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := opts.Verifier.CheckAddrs(cfg.HTTPAddr, cfg.GRPCAddr, cfg.AdminAddr); err != nil {
+		return nil, err
+	}
+	bound, err := bind(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, opts: opts, listeners: bound, readiness: newReadiness()}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	if opts.Verifier.Enabled() {
+		s.AddCheck("token_issuer", true, opts.Verifier.Check)
+	}
+	if err := s.assemble(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) assemble() error {
+	metrics, err := newMetrics(s.opts.Metrics)
+	if err != nil {
+		return err
+	}
+	if err := s.assembleGRPC(metrics); err != nil {
+		return err
+	}
+	s.inProcess = bufconn.Listen(inProcessBytes)
+	gateway, err := grpc.NewClient("passthrough:///in-process",
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.inProcess.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), // it never leaves the process
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswerBytes)),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDisableRetry(),
+	)
+	if err != nil {
+		return err
+	}
+	s.hangUp = sync.OnceValue(gateway.Close)
+	rest, err := newREST(s.cfg, s.opts, metrics, gateway)
+	if err != nil {
+		return err
+	}
+	s.rest = &http.Server{
+		Handler:           rest,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute, // the time for body and answer is limited as each begins: a stream takes as long as it takes
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          warnings(s.opts.Log),
+	}
+	s.admin = &http.Server{
+		Handler:           s.adminHandler(),
+		ReadHeaderTimeout: 5 * time.Second, // no write time-out: a profile takes as long as it is asked to
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          warnings(s.opts.Log),
+	}
+	return nil
+}
+
+func (s *Server) assembleGRPC(metrics *metrics) error {
+	unary, stream, err := s.interceptors(metrics)
+	if err != nil {
+		return err
+	}
+	s.grpc = grpc.NewServer(
+		grpc.ChainUnaryInterceptor(unary...),
+		grpc.ChainStreamInterceptor(stream...),
+		grpc.MaxRecvMsgSize(int(s.cfg.MaxBodyBytes)),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(10*time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	)
+	s.opts.Register(s.grpc)
+	s.grpcHealth = health.NewServer()
+	healthpb.RegisterHealthServer(s.grpc, s.grpcHealth)
+	reflection.Register(s.grpc)
+	s.publish(false)
+	return s.checkTables()
+}
+
+// checkTables finds a method without a rule, and a rule or status for a method that is not there, before the first call does.
+func (s *Server) checkTables() error {
+	methods := map[string]bool{}
+	for service, info := range s.grpc.GetServiceInfo() {
+		for _, method := range info.Methods {
+			full := "/" + service + "/" + method.Name
+			methods[full] = true
+			if _, ok := auth.RuleFor(s.opts.Rules, full); !ok {
+				return fmt.Errorf("no auth rule says who may call %s", full)
+			}
+		}
+	}
+	for method := range s.opts.Rules {
+		if !methods[method] {
+			return fmt.Errorf("the auth rule for %s is for a method that is not registered", method)
+		}
+	}
+	if i := slices.IndexFunc(s.opts.Created, func(m string) bool { return !methods[m] }); i >= 0 {
+		return fmt.Errorf("status 201 is for %s, a method that is not registered", s.opts.Created[i])
+	}
+	return nil
+}
+
+// AddCheck adds a dependency to /health. While a required one fails, the service is not ready. The check gets 2 seconds.
+func (s *Server) AddCheck(name string, required bool, check func(ctx context.Context) error) {
+	s.readiness.add(name, required, check)
+}
+
+// SetStarted tells that the start is over: from now on readiness is what the checks say.
+func (s *Server) SetStarted() { s.readiness.start() }
+
+// Addrs are the addresses that are bound.
+func (s *Server) Addrs() (http, grpc, admin string) {
+	return s.listeners.http.Addr().String(), s.listeners.grpc.Addr().String(), s.listeners.admin.Addr().String()
+}
+
+// Close frees the ports of a Server that Run was never called for.
+func (s *Server) Close() error {
+	s.drain()
+	s.listeners.close()
+	if s.hangUp != nil {
+		return s.hangUp()
+	}
+	return nil
+}

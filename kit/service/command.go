@@ -1,0 +1,217 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderflow.example/kit/check"
+)
+
+// Program is what the command line needs to know of a service.
+type Program struct {
+	Spec Spec
+	// New wires the service from environment variables ("NAME=value").
+	New func(ctx context.Context, environ []string) (*Service, error)
+	// Variables describes, one a line, the variables that only this service has.
+	Variables string
+	// Commands are the service's own, beside those that all services have.
+	Commands []*cobra.Command
+}
+
+// Main runs the command line and exits: 0, or 1 with one clear line on standard error.
+func Main(p Program) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := p.Command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Spec.Name, err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// Command is the root command of a service's binary.
+func (p Program) Command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           p.Spec.Name,
+		Short:         "The " + p.Spec.Name + " service of Orderflow",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(p.serve(), p.migrate(), p.check(), p.version(), p.healthcheck())
+	root.AddCommand(p.Commands...)
+	return root
+}
+
+func (p Program) serve() *cobra.Command {
+	return &cobra.Command{
+		Use:     "serve",
+		Short:   "Run the service until SIGINT or SIGTERM, then drain",
+		Long:    "Run the service until SIGINT or SIGTERM, then drain. It is configured by environment variables:\n\n" + sharedVariables + p.Variables,
+		Example: "  DATABASE_URL=sqlite:./" + p.Spec.Name + ".db KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 SCHEMA_REGISTRY_URL=http://127.0.0.1:8085 " + p.Spec.Name + " serve",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := p.New(cmd.Context(), os.Environ())
+			if err != nil {
+				return err
+			}
+			return s.Run(cmd.Context())
+		},
+	}
+}
+
+func (p Program) migrate() *cobra.Command {
+	return &cobra.Command{
+		Use:     "migrate",
+		Short:   "Bring the database up to date and exit; a second run at the same time waits",
+		Example: "  DATABASE_URL=postgres://… " + p.Spec.Name + " migrate",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			url := os.Getenv("DATABASE_URL")
+			if url == "" {
+				return errors.New("DATABASE_URL is required")
+			}
+			db, err := OpenDatabase(cmd.Context(), Config{DatabaseURL: url}, p.Spec)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, db.Close()) }()
+			return Migrate(cmd.Context(), db, p.Spec)
+		},
+	}
+}
+
+func (p Program) check() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "check",
+		Short:   "Verify the service's invariants; exits with 1 when one is broken",
+		Example: "  " + p.Spec.Name + " check --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			s, err := p.New(cmd.Context(), os.Environ())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.Close()) }()
+			return runChecks(cmd.Context(), cmd.OutOrStdout(), s, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a check")
+	return cmd
+}
+
+func runChecks(ctx context.Context, out io.Writer, s *Service, asJSON bool) error {
+	broken := 0
+	for _, c := range s.Checks {
+		result, err := c.Run(ctx, s.DB)
+		if err != nil {
+			return fmt.Errorf("check %q: %w", c.Name, err)
+		}
+		broken += len(result.Violations)
+		if err := printResult(out, c.Name, result, asJSON); err != nil {
+			return err
+		}
+	}
+	if broken > 0 {
+		return fmt.Errorf("%d violations", broken)
+	}
+	return nil
+}
+
+func printResult(out io.Writer, name string, result check.Result, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(map[string]any{"check": name, "count": result.Count, "violations": result.Violations})
+	}
+	verdict := "ok"
+	if len(result.Violations) > 0 {
+		verdict = "BROKEN"
+	}
+	if _, err := fmt.Fprintf(out, "%-8s %-60s %d\n", verdict, name, result.Count); err != nil {
+		return err
+	}
+	for _, v := range result.Violations {
+		if _, err := fmt.Fprintf(out, "         - %s\n", v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Program) version() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", p.Spec.Name, p.Spec.Version)
+			return err
+		},
+	}
+}
+
+// healthcheckLimit keeps a container's health check shorter than its period.
+const healthcheckLimit = 5 * time.Second
+
+func (p Program) healthcheck() *cobra.Command {
+	return &cobra.Command{
+		Use:     "healthcheck",
+		Short:   "Ask the running service at ADMIN_ADDR whether it is ready; exits with 1 when it is not",
+		Example: "  ADMIN_ADDR=127.0.0.1:8180 " + p.Spec.Name + " healthcheck",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			addr := os.Getenv("ADMIN_ADDR")
+			if addr == "" {
+				return errors.New("ADMIN_ADDR is required")
+			}
+			return askReady(cmd.Context(), addr)
+		},
+	}
+}
+
+func askReady(ctx context.Context, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, healthcheckLimit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/health/ready", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", response.Status)
+	}
+	return nil
+}
+
+const sharedVariables = `  ENVIRONMENT               shown by /info and in the log                            default production
+  DATABASE_URL              sqlite:PATH or postgres://…                              required
+  DATABASE_MIGRATE          apply migrations at start                                default false
+  DATABASE_MAX_OPEN         connections of the PostgreSQL pool                       default 30
+  KAFKA_BOOTSTRAP_SERVERS   host:port,…                                              required
+  KAFKA_SECURITY_PROTOCOL   PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL
+  KAFKA_SASL_MECHANISM      PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
+  KAFKA_TOPIC_PREFIX        put before every topic's name
+  KAFKA_CREATE_TOPICS       create missing topics at start                           default false
+  KAFKA_PARTITIONS          of a topic created so                                    default 3
+  KAFKA_REPLICATION         of a topic created so                                    default 1
+  SCHEMA_REGISTRY_URL       Confluent API                                            required
+  SCHEMA_REGISTER           register schemas at start instead of looking them up     default false
+  HTTP_ADDR, GRPC_ADDR, ADMIN_ADDR   host:port to listen on                          required
+  AUTH_MODE                 oidc, or none (on loopback only)                         default oidc
+  AUTH_ISSUER, AUTH_AUDIENCE         of the tokens                                   required with oidc
+  LOG_LEVEL                 debug, info, warn or error                               default info
+  SHUTDOWN_TIMEOUT          of each stage of the drain                               default 20s
+`

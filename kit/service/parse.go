@@ -1,0 +1,77 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Parse reads a service's configuration from environment variables ("NAME=value"). The error names each bad variable,
+// its value and what is allowed.
+func Parse[T any](environ []string) (T, error) {
+	values := env.ToMap(environ)
+	cfg, err := env.ParseAsWithOptions[T](env.Options{Environment: values})
+	if err == nil {
+		return cfg, nil
+	}
+	var many env.AggregateError
+	if !errors.As(err, &many) {
+		return cfg, err
+	}
+	lines := make([]string, 0, len(many.Errors))
+	for _, one := range many.Errors {
+		lines = append(lines, describe(one, reflect.TypeFor[T](), values))
+	}
+	return cfg, errors.New(strings.Join(lines, "; "))
+}
+
+// describe says in terms of variables what the library says in terms of fields.
+func describe(err error, config reflect.Type, values map[string]string) string {
+	if missing, ok := errors.AsType[env.VarIsNotSetError](err); ok {
+		return missing.Key + " is required"
+	}
+	if empty, ok := errors.AsType[env.EmptyVarError](err); ok {
+		return empty.Key + " is required"
+	}
+	if wrong, ok := errors.AsType[env.ParseError](err); ok {
+		if name := variableOf(config, wrong.Name); name != "" {
+			return fmt.Sprintf("%s=%q: must be %s", name, values[name], allowed(wrong.Type))
+		}
+	}
+	return err.Error()
+}
+
+// variableOf finds the variable that a field is read from, in the struct or those inside of it.
+func variableOf(config reflect.Type, field string) string {
+	for i := range config.NumField() {
+		f := config.Field(i)
+		if f.Name == field && f.Tag.Get("env") != "" {
+			name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+			return name
+		}
+		if f.Type.Kind() == reflect.Struct {
+			if name := variableOf(f.Type, field); name != "" {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+func allowed(t reflect.Type) string {
+	if t.String() == "time.Duration" {
+		return "a duration such as 500ms, 10s or 2h"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number, not negative"
+	}
+	return "a " + t.String()
+}

@@ -1,0 +1,71 @@
+package service
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+type sample struct {
+	Config
+	Tick  time.Duration `env:"SAMPLE_TICK" envDefault:"1s"`
+	Calls uint32        `env:"SAMPLE_CALLS" envDefault:"3"`
+}
+
+var enough = []string{"DATABASE_URL=sqlite:x.db", "SCHEMA_REGISTRY_URL=http://127.0.0.1:1"}
+
+func TestParseReadsVariablesAndDefaults(t *testing.T) {
+	cfg, err := Parse[sample](append(enough, "SAMPLE_TICK=250ms", "KAFKA_PARTITIONS=24"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Tick != 250*time.Millisecond || cfg.Calls != 3 || cfg.KafkaPartitions != 24 || cfg.Environment != "production" {
+		t.Fatalf("got %+v", cfg)
+	}
+}
+
+func TestParseErrorsNameVariableValueAndRule(t *testing.T) {
+	for _, c := range []struct {
+		environ []string
+		want    []string
+	}{
+		{nil, []string{"DATABASE_URL is required", "SCHEMA_REGISTRY_URL is required"}},
+		{append(enough, "SAMPLE_TICK=soon"), []string{`SAMPLE_TICK="soon"`, "a duration"}},
+		{append(enough, "SAMPLE_CALLS=-1"), []string{`SAMPLE_CALLS="-1"`, "not negative"}},
+		{append(enough, "KAFKA_PARTITIONS=many"), []string{`KAFKA_PARTITIONS="many"`, "a whole number"}},
+		{append(enough, "DATABASE_MIGRATE=perhaps"), []string{`DATABASE_MIGRATE="perhaps"`, "true or false"}},
+		{append(enough, "REQUEST_TIMEOUT=x"), []string{`REQUEST_TIMEOUT="x"`, "a duration"}},
+	} {
+		_, err := Parse[sample](c.environ)
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v: want one line with %s, got %v", c.environ, want, err)
+			}
+		}
+	}
+}
+
+func TestValidateNamesTheVariable(t *testing.T) {
+	good := Config{
+		DatabaseURL: "sqlite:x", SchemaRegistryURL: "http://x", KafkaPartitions: 3, KafkaReplication: 1, ShutdownTimeout: time.Second,
+	}
+	good.Kafka.Bootstrap = "127.0.0.1:9092"
+	if err := good.validate(); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*Config){
+		"DATABASE_URL":            func(c *Config) { c.DatabaseURL = "mysql://secret@x" },
+		"SCHEMA_REGISTRY_URL":     func(c *Config) { c.SchemaRegistryURL = "x" },
+		"KAFKA_PARTITIONS":        func(c *Config) { c.KafkaPartitions = 0 },
+		"KAFKA_REPLICATION":       func(c *Config) { c.KafkaReplication = 0 },
+		"SHUTDOWN_TIMEOUT":        func(c *Config) { c.ShutdownTimeout = 0 },
+		"KAFKA_BOOTSTRAP_SERVERS": func(c *Config) { c.Kafka.Bootstrap = "" },
+	} {
+		cfg := good
+		change(&cfg)
+		err := cfg.validate()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("want an error with %s, got %v", want, err)
+		}
+	}
+}

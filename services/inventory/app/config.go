@@ -1,0 +1,42 @@
+package app
+
+import (
+	"fmt"
+	"time"
+
+	"orderflow.example/kit/service"
+)
+
+// Config is what the inventory service reads from its environment. A duration of 0 is the default one.
+type Config struct {
+	service.Config
+
+	// ReservationExpiry is how long an order's items are held for it. It must be longer than an order may take to its
+	// confirmation, which is 10 minutes.
+	ReservationExpiry time.Duration `env:"RESERVATION_EXPIRY" envDefault:"15m"`
+
+	// ExpiryTick is the time between two looks for holds whose time is over.
+	ExpiryTick time.Duration `env:"EXPIRY_TICK" envDefault:"1s"`
+}
+
+// Variables describes the variables that only this service has, for --help.
+const Variables = `  RESERVATION_EXPIRY        how long stock is held for an order                      default 15m
+  EXPIRY_TICK               between two looks for holds whose time is over           default 1s
+`
+
+// withDefaults is for a Config that was not read from the environment, too.
+func (c Config) withDefaults() (Config, error) {
+	if c.ReservationExpiry == 0 {
+		c.ReservationExpiry = 15 * time.Minute
+	}
+	if c.ExpiryTick == 0 {
+		c.ExpiryTick = time.Second
+	}
+	switch {
+	case c.ReservationExpiry < 0:
+		return c, fmt.Errorf("RESERVATION_EXPIRY=%s: must be positive", c.ReservationExpiry)
+	case c.ExpiryTick < 0:
+		return c, fmt.Errorf("EXPIRY_TICK=%s: must be positive", c.ExpiryTick)
+	}
+	return c, nil
+}

@@ -1,0 +1,134 @@
+// Package api has the gRPC methods of the inventory service: protobuf in, a decision of the domain, one transaction,
+// protobuf out. The messages' own rules are checked before a method is called.
+package api
+
+import (
+	"context"
+
+	"orderflow.example/inventory/internal/inventory"
+	"orderflow.example/inventory/internal/store"
+	"orderflow.example/kit/auth"
+	"orderflow.example/kit/errs"
+	"orderflow.example/kit/sqldb"
+	"orderflow.example/kit/telemetry"
+	inventoryv1 "orderflow.example/proto/gen/orderflow/inventory/v1"
+)
+
+// Config is what the methods need.
+type Config struct {
+	DB    *sqldb.DB
+	Store *store.Store
+}
+
+// Server implements InventoryService.
+type Server struct {
+	inventoryv1.UnimplementedInventoryServiceServer
+	cfg Config
+}
+
+// New makes the server.
+func New(cfg Config) *Server { return &Server{cfg: cfg} }
+
+// CreateProduct adds a product. An id or SKU that is taken is AlreadyExists.
+func (s *Server) CreateProduct(ctx context.Context, req *inventoryv1.CreateProductRequest) (*inventoryv1.Product, error) {
+	var created *inventory.Product
+	err := s.work(ctx, func(ctx context.Context, tx *sqldb.Tx, work *store.Work) error {
+		if err := free(ctx, tx, work, req.GetProductId(), req.GetSku()); err != nil {
+			return err
+		}
+		product, events := inventory.Create(newProduct(req), auth.FromContext(ctx).Subject, work.Now())
+		work.Add(product)
+		created = product
+		return work.RecordProduct(cause(ctx), events...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(ctx, created)
+}
+
+// free refuses an id or a SKU that another product has.
+func free(ctx context.Context, tx *sqldb.Tx, work *store.Work, id, sku string) error {
+	if err := work.LoadProducts(ctx, id); err != nil {
+		return err
+	}
+	if work.Shelf()[id] != nil {
+		return errs.New(errs.AlreadyExists, "PRODUCT_EXISTS", "product %s exists already", id).With("product_id", id)
+	}
+	owner, err := store.SKUOwner(ctx, tx, sku)
+	if err != nil {
+		return err
+	}
+	if owner != "" {
+		return errs.New(errs.AlreadyExists, "SKU_EXISTS", "SKU %s is product %s's", sku, owner).With("product_id", owner)
+	}
+	return nil
+}
+
+// GetProduct reads a product and its stock.
+func (s *Server) GetProduct(ctx context.Context, req *inventoryv1.GetProductRequest) (*inventoryv1.Product, error) {
+	product, err := store.GetProduct(ctx, s.cfg.DB, req.GetProductId())
+	if err != nil {
+		return nil, err
+	}
+	return answer(ctx, product)
+}
+
+// UpdateProduct changes what the mask names. With If-Match it changes only the version that the caller has seen.
+func (s *Server) UpdateProduct(ctx context.Context, req *inventoryv1.UpdateProductRequest) (*inventoryv1.Product, error) {
+	update, err := updateOf(req)
+	if err != nil {
+		return nil, err
+	}
+	return s.change(ctx, req.GetProduct().GetId(), func(p *inventory.Product, work *store.Work) ([]inventory.Event, error) {
+		if err := checkVersion(ctx, p); err != nil {
+			return nil, err
+		}
+		return inventory.Update(p, update, work.Now())
+	})
+}
+
+// AdjustStock adds pieces to the stock or takes them away.
+func (s *Server) AdjustStock(ctx context.Context, req *inventoryv1.AdjustStockRequest) (*inventoryv1.Product, error) {
+	return s.change(ctx, req.GetProductId(), func(p *inventory.Product, work *store.Work) ([]inventory.Event, error) {
+		return inventory.Adjust(p, req.GetDelta(), req.GetReason(), auth.FromContext(ctx).Subject, work.Now())
+	})
+}
+
+// change loads a product, decides, and stores what was decided.
+func (s *Server) change(ctx context.Context, id string, decide func(*inventory.Product, *store.Work) ([]inventory.Event, error)) (*inventoryv1.Product, error) {
+	var changed *inventory.Product
+	err := s.work(ctx, func(ctx context.Context, _ *sqldb.Tx, work *store.Work) error {
+		if err := work.LoadProducts(ctx, id); err != nil {
+			return err
+		}
+		if changed = work.Shelf()[id]; changed == nil {
+			return store.ProductNotFound(id)
+		}
+		events, err := decide(changed, work)
+		if err != nil {
+			return err
+		}
+		return work.RecordProduct(cause(ctx), events...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(ctx, changed)
+}
+
+// work runs a unit of work in a transaction.
+func (s *Server) work(ctx context.Context, do func(context.Context, *sqldb.Tx, *store.Work) error) error {
+	return s.cfg.DB.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		work := s.cfg.Store.Begin(tx)
+		if err := do(ctx, tx, work); err != nil {
+			return err
+		}
+		return work.Flush(ctx)
+	})
+}
+
+// cause of what a call does is no event, but the call's trace goes on.
+func cause(ctx context.Context) store.Cause {
+	return store.Cause{TraceParent: telemetry.TraceParent(ctx)}
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"orderflow.example/inventory/internal/inventory"
+	"orderflow.example/kit/sqldb"
+	"orderflow.example/schemas/inventoryv1"
+)
+
+const (
+	selectReservations = "SELECT order_id, status, expires_at, sequence, created_at, updated_at FROM reservations "
+
+	insertReservation  = "INSERT INTO reservations (order_id, status, expires_at, sequence, created_at, updated_at) VALUES "
+	updateReservation  = " ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, expires_at = excluded.expires_at, sequence = excluded.sequence, updated_at = excluded.updated_at"
+	reservationColumns = 6
+
+	insertLine  = "INSERT INTO reservation_lines (order_id, product_id, quantity) VALUES "
+	lineColumns = 3
+)
+
+// ReservationFilter says which reservations to list. What is empty filters nothing.
+type ReservationFilter struct {
+	OrderID  string
+	Statuses []inventory.Status // any of these
+	Before   string             // order id of the last reservation of the page before
+	Limit    int
+}
+
+// ListReservations reads a page of reservations, newest order first, and how many pass the filter on all pages. Order
+// ids begin with their time, so their order is that of the orders.
+func ListReservations(ctx context.Context, q sqldb.Querier, f ReservationFilter) (page []*inventory.Reservation, total int64, err error) {
+	where, args := f.where()
+	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM reservations"+where, args...).Scan(&total); err != nil {
+		return nil, 0, fmt.Errorf("count reservations: %w", err)
+	}
+	page, err = ReservationPage(ctx, q, f)
+	return page, total, err
+}
+
+// ReservationPage reads a page alone.
+func ReservationPage(ctx context.Context, q sqldb.Querier, f ReservationFilter) ([]*inventory.Reservation, error) {
+	where, args := f.where()
+	if f.Before != "" {
+		args = append(args, f.Before)
+		where += fmt.Sprintf(" AND order_id < $%d", len(args))
+	}
+	args = append(args, f.Limit)
+	rows, err := q.QueryContext(ctx, fmt.Sprintf("%s%s ORDER BY order_id DESC LIMIT $%d", selectReservations, where, len(args)), args...)
+	if err != nil {
+		return nil, fmt.Errorf("list reservations: %w", err)
+	}
+	page, err := collect(rows, scanReservation)
+	if err != nil {
+		return nil, fmt.Errorf("list reservations: %w", err)
+	}
+	return page, readLines(ctx, q, page)
+}
+
+func (f ReservationFilter) where() (string, []any) {
+	where := []string{"1 = 1"}
+	var args []any
+	if f.OrderID != "" {
+		args = append(args, f.OrderID)
+		where = append(where, "order_id = $1")
+	}
+	if len(f.Statuses) > 0 {
+		where = append(where, "status IN "+sqldb.In(len(f.Statuses), len(args)+1))
+		for _, s := range f.Statuses {
+			args = append(args, string(s))
+		}
+	}
+	return " WHERE " + strings.Join(where, " AND "), args
+}
+
+// due reads the first holds whose time is over, and locks them; what another transaction has locked is left to it.
+func due(ctx context.Context, tx *sqldb.Tx, before time.Time, limit int) ([]*inventory.Reservation, error) {
+	rows, err := tx.QueryContext(ctx, selectReservations+"WHERE status = 'HELD' AND expires_at <= $1 ORDER BY expires_at, order_id LIMIT $2"+tx.SkipLocked(),
+		sqldb.Micros(before), limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanReservation)
+}
+
+// readLines fills the lines of reservations in.
+func readLines(ctx context.Context, q sqldb.Querier, reservations []*inventory.Reservation) error {
+	byOrder := make(map[string]*inventory.Reservation, len(reservations))
+	ids := make([]any, 0, len(reservations))
+	for _, r := range reservations {
+		byOrder[r.OrderID] = r
+		ids = append(ids, r.OrderID)
+	}
+	type line struct {
+		order string
+		inventoryv1.StockLine
+	}
+	for chunk := range slices.Chunk(ids, idsAtOnce) {
+		args := sqldb.Padded(slices.Clone(chunk))
+		rows, err := q.QueryContext(ctx, "SELECT order_id, product_id, quantity FROM reservation_lines WHERE order_id IN "+sqldb.In(len(args), 1), args...)
+		if err != nil {
+			return err
+		}
+		lines, err := collect(rows, func(row interface{ Scan(...any) error }) (l line, err error) {
+			err = row.Scan(&l.order, &l.ProductID, &l.Quantity)
+			return l, err
+		})
+		if err != nil {
+			return err
+		}
+		for _, l := range lines {
+			r := byOrder[l.order]
+			r.Lines = append(r.Lines, l.StockLine)
+		}
+	}
+	for _, r := range reservations { // the database's collation may differ from the order of the events' lines
+		slices.SortFunc(r.Lines, func(a, b inventoryv1.StockLine) int { return cmp.Compare(a.ProductID, b.ProductID) })
+	}
+	return nil
+}
+
+func scanReservation(row interface{ Scan(...any) error }) (*inventory.Reservation, error) {
+	var r inventory.Reservation
+	err := row.Scan(&r.OrderID, &r.Status, instant{&r.ExpiresAt}, &r.Sequence, instant{&r.CreatedAt}, instant{&r.UpdatedAt})
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+func reservationRow(r *inventory.Reservation) []any {
+	return []any{r.OrderID, string(r.Status), sqldb.Micros(r.ExpiresAt), r.Sequence, sqldb.Micros(r.CreatedAt), sqldb.Micros(r.UpdatedAt)}
+}

@@ -1,0 +1,125 @@
+// Package app wires the order service.
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"google.golang.org/grpc"
+
+	"orderflow.example/kit/auth"
+	"orderflow.example/kit/avro"
+	"orderflow.example/kit/inbox"
+	"orderflow.example/kit/kafka"
+	"orderflow.example/kit/service"
+	"orderflow.example/kit/timer"
+	"orderflow.example/order/internal/api"
+	"orderflow.example/order/internal/events"
+	"orderflow.example/order/internal/store"
+	"orderflow.example/proto/access"
+	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
+	"orderflow.example/proto/openapi"
+	"orderflow.example/schemas"
+	ownevents "orderflow.example/schemas/orderv1"
+)
+
+// Version is the service's version.
+const Version = "0.1.0"
+
+// Spec is what the order service is, whatever its environment.
+func Spec() service.Spec {
+	spec := service.Spec{
+		Name:       "order",
+		Version:    Version,
+		Migrations: store.Migrations(),
+		Writes:     map[string][]string{schemas.OrderEvents: ownEvents()},
+	}
+	for _, t := range schemas.Types("order", "inventory", "payment") {
+		spec.Types = append(spec.Types, avro.Type(t))
+	}
+	for _, t := range schemas.TopicsOf(spec.Name) {
+		spec.Topics = append(spec.Topics, kafka.Topic{Name: t.Name, Partitions: t.Partitions, Compacted: t.Compacted, Retention: t.Retention})
+	}
+	return spec
+}
+
+// ownEvents are all types of schemas/orderv1: this service alone may write them.
+func ownEvents() []string {
+	var names []string
+	for name := range ownevents.Events {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// New wires the service; Run of the result runs it.
+func New(ctx context.Context, cfg Config) (*service.Service, error) {
+	limits, err := cfg.limits()
+	if err != nil {
+		return nil, err
+	}
+	tick, err := cfg.tick()
+	if err != nil {
+		return nil, err
+	}
+	s, err := service.Open(ctx, cfg.Config, Spec())
+	if err != nil {
+		return nil, err
+	}
+	orders := store.New(s.Outbox)
+
+	handler := events.NewHandler(orders)
+	s.Processors = []*inbox.Processor{inbox.New(inbox.Config{
+		DB: s.DB, Group: s.Spec.Name, Topics: events.Topics(), Compacted: events.Compacted(),
+		Handles: events.Handles(), Ignores: events.Ignores(),
+		Decode: s.Codec.Decode, Handle: handler.Handle, Outbox: s.Outbox, Log: s.Log, Metrics: s.Telemetry.Metrics,
+	})}
+
+	limiter, err := events.NewLimiter(s.DB, orders, limits, s.Log, s.Telemetry.Metrics)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.Timers = []*timer.Timer{{
+		Name: "saga_limits", Every: tick, Safe: s.Passed, Fire: limiter.Fire, Now: cfg.Now, Log: s.Log,
+	}}
+
+	methods, err := api.New(api.Config{
+		DB: s.DB, Store: orders, Decode: s.Codec.Decode, Limits: limits,
+		PaymentTokenRequired: cfg.PaymentTokenRequired, Metrics: s.Telemetry.Metrics,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := describeAPI(s, methods); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.Checks = checks(s, limits)
+	return s, nil
+}
+
+func describeAPI(s *service.Service, methods *api.Server) error {
+	document, err := openapi.Files.ReadFile("order.swagger.json")
+	if err != nil {
+		return err
+	}
+	s.API.OpenAPI = document
+	s.API.Register = func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, methods) }
+	s.API.Gateway = append(s.API.Gateway, orderv1.RegisterOrderServiceHandler)
+	s.API.Created = []string{orderv1.OrderService_CreateOrder_FullMethodName}
+	s.API.Rules = make(map[string]auth.Rule)
+	for method, rule := range access.Rules(orderv1.File_orderflow_order_v1_order_service_proto) {
+		s.API.Rules[method] = auth.Rule{Public: rule.Public, Roles: rule.Roles}
+	}
+	return nil
+}
+
+// Run wires the service and runs it until ctx ends.
+func Run(ctx context.Context, cfg Config) error {
+	s, err := New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"fmt"
+	"time"
+
+	"orderflow.example/kit/service"
+	"orderflow.example/order/internal/order"
+)
+
+// Config is what the order service reads from its environment. A limit of 0 is the default one.
+type Config struct {
+	service.Config
+
+	// PaymentTokenRequired refuses an order that carries no payment token.
+	PaymentTokenRequired bool `env:"PAYMENT_TOKEN_REQUIRED" envDefault:"true"`
+
+	// SagaTick is the time between two looks for steps past their limit.
+	SagaTick time.Duration `env:"SAGA_TICK" envDefault:"1s"`
+
+	// The first two limits cancel the order and add up to 10 minutes at most; the others only alert.
+	LimitReserveStock     time.Duration `env:"SAGA_LIMIT_RESERVE_STOCK"`
+	LimitAuthorizePayment time.Duration `env:"SAGA_LIMIT_AUTHORIZE_PAYMENT"`
+	LimitCommitStock      time.Duration `env:"SAGA_LIMIT_COMMIT_STOCK"`
+	LimitCapturePayment   time.Duration `env:"SAGA_LIMIT_CAPTURE_PAYMENT"`
+	LimitReturnMoney      time.Duration `env:"SAGA_LIMIT_RETURN_MONEY"`
+	LimitPayRefund        time.Duration `env:"SAGA_LIMIT_PAY_REFUND"`
+}
+
+// Variables describes the variables that only this service has, for --help.
+const Variables = `  PAYMENT_TOKEN_REQUIRED    refuse orders without a payment token                     default true
+  SAGA_TICK                 between two looks for steps past their limit             default 1s
+  SAGA_LIMIT_RESERVE_STOCK, SAGA_LIMIT_AUTHORIZE_PAYMENT   cancel the order          default 2m, 8m; together at most 10m
+  SAGA_LIMIT_COMMIT_STOCK, SAGA_LIMIT_CAPTURE_PAYMENT      alert                     default 5m, 15m
+  SAGA_LIMIT_RETURN_MONEY, SAGA_LIMIT_PAY_REFUND           alert                     default 1h, 1h
+`
+
+// tick is for a Config that was not read from the environment, too.
+func (c Config) tick() (time.Duration, error) {
+	switch {
+	case c.SagaTick == 0:
+		return time.Second, nil
+	case c.SagaTick < 0:
+		return 0, fmt.Errorf("SAGA_TICK=%s: must be positive", c.SagaTick)
+	}
+	return c.SagaTick, nil
+}
+
+func (c Config) limits() (order.Limits, error) {
+	limits := order.DefaultLimits()
+	for step, limit := range map[order.Step]time.Duration{
+		order.ReserveStock:     c.LimitReserveStock,
+		order.AuthorizePayment: c.LimitAuthorizePayment,
+		order.CommitStock:      c.LimitCommitStock,
+		order.CapturePayment:   c.LimitCapturePayment,
+		order.ReturnMoney:      c.LimitReturnMoney,
+		order.PayRefund:        c.LimitPayRefund,
+	} {
+		if limit != 0 {
+			limits[step] = limit
+		}
+	}
+	if err := limits.Validate(); err != nil {
+		return nil, fmt.Errorf("SAGA_LIMIT_…: %w", err)
+	}
+	return limits, nil
+}

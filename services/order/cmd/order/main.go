@@ -1,0 +1,23 @@
+// Command order takes orders and sees them through.
+package main
+
+import (
+	"context"
+
+	"orderflow.example/kit/service"
+	"orderflow.example/order/app"
+)
+
+func main() {
+	service.Main(service.Program{
+		Spec:      app.Spec(),
+		Variables: app.Variables,
+		New: func(ctx context.Context, environ []string) (*service.Service, error) {
+			cfg, err := service.Parse[app.Config](environ)
+			if err != nil {
+				return nil, err
+			}
+			return app.New(ctx, cfg)
+		},
+	})
+}

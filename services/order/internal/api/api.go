@@ -1,0 +1,199 @@
+// Package api has the gRPC methods of the order service: protobuf in, a decision of the domain, one transaction,
+// protobuf out. The messages' own rules are checked before a method is called.
+package api
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow.example/kit/auth"
+	"orderflow.example/kit/errs"
+	"orderflow.example/kit/sqldb"
+	"orderflow.example/kit/telemetry"
+	"orderflow.example/order/internal/order"
+	"orderflow.example/order/internal/store"
+	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
+	events "orderflow.example/schemas/orderv1"
+)
+
+// Roles that reach beyond one's own orders.
+const (
+	staff   = "staff"
+	auditor = "auditor" // reads only
+	service = "service"
+)
+
+// Config is what the methods need.
+type Config struct {
+	DB                   *sqldb.DB
+	Store                *store.Store
+	Decode               store.Decode // of the service's own events, for timelines
+	Limits               order.Limits // for the deadlines of sagas
+	PaymentTokenRequired bool
+	Metrics              prometheus.Registerer
+}
+
+// Server implements OrderService.
+type Server struct {
+	orderv1.UnimplementedOrderServiceServer
+	cfg     Config
+	created prometheus.Counter
+}
+
+// New makes the server and registers its metrics.
+func New(cfg Config) (*Server, error) {
+	created := prometheus.NewCounter(prometheus.CounterOpts{Name: "orders_created_total", Help: "Orders placed."})
+	if err := cfg.Metrics.Register(created); err != nil {
+		return nil, err
+	}
+	return &Server{cfg: cfg, created: created}, nil
+}
+
+// readOwner is whose orders the caller may see, changeOwner whose orders they may change.
+func readOwner(p auth.Principal) string   { return owner(p, staff, auditor, service) }
+func changeOwner(p auth.Principal) string { return owner(p, staff, service) }
+
+func owner(p auth.Principal, roles ...string) string {
+	if p.Has(roles...) {
+		return store.AnyOwner
+	}
+	return p.Subject
+}
+
+// CreateOrder places an order at the read model's prices. It is PENDING when it returns.
+func (s *Server) CreateOrder(ctx context.Context, req *orderv1.CreateOrderRequest) (*orderv1.Order, error) {
+	caller := auth.FromContext(ctx)
+	if own := changeOwner(caller); own != store.AnyOwner && own != req.GetUserId() {
+		return nil, errs.New(errs.PermissionDenied, "NOT_YOUR_USER_ID", "userId must be the subject of your token").
+			With("user_id", req.GetUserId())
+	}
+	if s.cfg.PaymentTokenRequired && req.PaymentToken == nil {
+		return nil, errs.Invalid(errs.Field{Name: "paymentToken", Rule: "payment_token.required", Description: "is required"})
+	}
+	catalogue, err := store.Products(ctx, s.cfg.DB, productIDs(req))
+	if err != nil {
+		return nil, err
+	}
+	placement := placementOf(req, caller)
+	placement.ID = uuid.Must(uuid.NewV7()).String() // fails only when the system has no randomness
+	for attempt := 1; ; attempt++ {
+		placement.Nonce = rand.Uint32()
+		placed, err := s.place(ctx, placement, catalogue)
+		if err == nil {
+			s.created.Inc()
+			return orderMessage(placed), nil
+		}
+		if !sqldb.IsUniqueViolation(err) || attempt == numberAttempts {
+			return nil, err
+		}
+	}
+}
+
+// numberAttempts bounds the draws of an order number: two orders of one second share one in four thousand million times.
+const numberAttempts = 3
+
+func (s *Server) place(ctx context.Context, p order.Placement, catalogue map[string]order.Product) (*order.Order, error) {
+	var placed *order.Order
+	err := s.cfg.DB.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		event, err := order.Place(p, catalogue, tx.Now())
+		if err != nil {
+			return err
+		}
+		placed = &order.Order{}
+		work := s.cfg.Store.Begin(tx)
+		if err := work.Record(placed, cause(ctx), event); err != nil {
+			return err
+		}
+		return work.Flush(ctx)
+	})
+	if err != nil && sqldb.IsTransient(err) {
+		// The connection may have been lost after the commit: the order's id, which is ours alone, tells.
+		if stored, missing := store.Get(ctx, s.cfg.DB, store.AnyOwner, p.ID); missing == nil {
+			return stored, nil
+		}
+	}
+	return placed, err
+}
+
+// GetOrder reads one order.
+func (s *Server) GetOrder(ctx context.Context, req *orderv1.GetOrderRequest) (*orderv1.Order, error) {
+	o, err := store.Get(ctx, s.cfg.DB, readOwner(auth.FromContext(ctx)), req.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	return orderMessage(o), nil
+}
+
+// GetOrderByNumber reads one order by the number that people read.
+func (s *Server) GetOrderByNumber(ctx context.Context, req *orderv1.GetOrderByNumberRequest) (*orderv1.Order, error) {
+	o, err := store.GetByNumber(ctx, s.cfg.DB, readOwner(auth.FromContext(ctx)), req.GetOrderNumber())
+	if err != nil {
+		return nil, err
+	}
+	return orderMessage(o), nil
+}
+
+// CancelOrder ends an order before shipping.
+func (s *Server) CancelOrder(ctx context.Context, req *orderv1.CancelOrderRequest) (*orderv1.Order, error) {
+	caller := auth.FromContext(ctx)
+	return s.change(ctx, req.GetOrderId(), func(o *order.Order, w *store.Work) ([]order.Event, error) {
+		cause, reason := events.CancellationCauseStaffRequest, "Cancelled by our staff."
+		if caller.Subject == o.UserID {
+			cause, reason = events.CancellationCauseCustomerRequest, "Cancelled at your request."
+		}
+		if req.GetReason() != "" {
+			reason = req.GetReason()
+		}
+		return order.Cancel(o, cause, reason, w.Now())
+	})
+}
+
+// UpdateOrderStatus makes a move of the fulfilment.
+func (s *Server) UpdateOrderStatus(ctx context.Context, req *orderv1.UpdateOrderStatusRequest) (*orderv1.Order, error) {
+	shipment := order.Shipment{Carrier: req.GetCarrier(), TrackingNumber: req.GetTrackingNumber()}
+	return s.change(ctx, req.GetOrderId(), func(o *order.Order, w *store.Work) ([]order.Event, error) {
+		return order.UpdateStatus(o, order.Status(req.GetStatus().String()), shipment, req.GetReason(), w.Now())
+	})
+}
+
+// RefundOrder asks for money of a shipped order to be paid back.
+func (s *Server) RefundOrder(ctx context.Context, req *orderv1.RefundOrderRequest) (*orderv1.Order, error) {
+	id := uuid.Must(uuid.NewV7()).String() // fails only when the system has no randomness
+	return s.change(ctx, req.GetOrderId(), func(o *order.Order, w *store.Work) ([]order.Event, error) {
+		return order.RequestRefund(o, id, req.Amount, req.GetReason(), w.Now())
+	})
+}
+
+// change loads an order that the caller may change, decides, and stores what was decided.
+func (s *Server) change(ctx context.Context, id string, decide func(*order.Order, *store.Work) ([]order.Event, error)) (*orderv1.Order, error) {
+	var changed *order.Order
+	err := s.cfg.DB.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		work := s.cfg.Store.Begin(tx)
+		if err := work.Load(ctx, changeOwner(auth.FromContext(ctx)), id); err != nil {
+			return err
+		}
+		if changed = work.Order(id); changed == nil {
+			return store.NotFound(id)
+		}
+		decided, err := decide(changed, work)
+		if err != nil {
+			return err
+		}
+		if err := work.Record(changed, cause(ctx), decided...); err != nil {
+			return err
+		}
+		return work.Flush(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return orderMessage(changed), nil
+}
+
+// cause of what a call does is no event, but the call's trace goes on.
+func cause(ctx context.Context) store.Cause {
+	return store.Cause{TraceParent: telemetry.TraceParent(ctx)}
+}

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"orderflow.example/kit/sqldb"
+	"orderflow.example/order/internal/order"
+)
+
+// Saga is an order that waits for another service.
+type Saga struct {
+	OrderID string
+	Step    order.Step
+	Since   time.Time
+}
+
+// Sagas reads up to limit sagas in flight, the longest waiting first, after the position (nil: from the start).
+func Sagas(ctx context.Context, q sqldb.Querier, after *Position, limit int) ([]Saga, error) {
+	from := Position{}
+	if after != nil {
+		from = *after
+	}
+	return sagas(ctx, q, `SELECT id, step, step_since FROM orders WHERE step <> '' AND (step_since, id) > ($1, $2)
+		ORDER BY step_since, id LIMIT $3`, sqldb.Micros(from.At), from.ID, limit)
+}
+
+// SagasDue reads up to limit sagas that entered the step at or before `began`, the longest waiting first.
+func SagasDue(ctx context.Context, q sqldb.Querier, step order.Step, began time.Time, limit int) ([]Saga, error) {
+	return sagas(ctx, q, `SELECT id, step, step_since FROM orders WHERE step <> '' AND step = $1 AND step_since <= $2
+		ORDER BY step_since, id LIMIT $3`, string(step), sqldb.Micros(began), limit)
+}
+
+func sagas(ctx context.Context, q sqldb.Querier, query string, args ...any) ([]Saga, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read sagas: %w", err)
+	}
+	all, err := collect(rows, func(row interface{ Scan(...any) error }) (s Saga, err error) {
+		err = row.Scan(&s.OrderID, &s.Step, instant{&s.Since})
+		return s, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read sagas: %w", err)
+	}
+	return all, nil
+}
+
+// CountSagas tells how many sagas are in flight.
+func CountSagas(ctx context.Context, q sqldb.Querier) (int64, error) {
+	return countWhere(ctx, q, "step <> ''")
+}
+
+// CountSagasDue tells how many sagas entered the step at or before `began`.
+func CountSagasDue(ctx context.Context, q sqldb.Querier, step order.Step, began time.Time) (int64, error) {
+	return countWhere(ctx, q, "step <> '' AND step = $1 AND step_since <= $2", string(step), sqldb.Micros(began))
+}
+
+func countWhere(ctx context.Context, q sqldb.Querier, condition string, args ...any) (int64, error) {
+	var n int64
+	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM orders WHERE "+condition, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count sagas: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,126 @@
+// Package worker moves payments on: it calls the provider for what is to be done next, outside of any transaction, and
+// stores the outcome, the events that follow and what they book in one.
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"orderflow.example/kit/jobs"
+	"orderflow.example/kit/sqldb"
+	"orderflow.example/kit/telemetry"
+	"orderflow.example/payment/internal/payment"
+	"orderflow.example/payment/internal/provider"
+	"orderflow.example/payment/internal/store"
+)
+
+// Kind is that of the jobs; their key is the order's id. So one operation runs at a time for a payment.
+const Kind = "provider"
+
+// Worker handles the jobs.
+type Worker struct {
+	db       *sqldb.DB
+	store    *store.Store
+	provider *provider.Client
+	log      *slog.Logger
+}
+
+// New makes a worker.
+func New(db *sqldb.DB, s *store.Store, p *provider.Client, log *slog.Logger) *Worker {
+	return &Worker{db: db, store: s, provider: p, log: log}
+}
+
+// Enqueue stores a job for each payment that has something to be done, in the transaction that asked for it.
+func Enqueue(ctx context.Context, tx *sqldb.Tx, payments ...*payment.Payment) error {
+	var due []jobs.Job
+	for _, p := range payments {
+		if _, more := p.Next(); more {
+			due = append(due, jobs.Job{Kind: Kind, Key: p.OrderID})
+		}
+	}
+	if len(due) == 0 {
+		return nil
+	}
+	return jobs.Enqueue(ctx, tx, due...)
+}
+
+// Handle runs the next operation of an order's payment. An outcome that is not definite is stored as well, and the
+// operation planned again: a job that fails is only one that could not read or write.
+func (w *Worker) Handle(ctx context.Context, job jobs.Job) (jobs.Complete, error) {
+	ctx = telemetry.With(ctx, slog.String("order_id", job.Key))
+	p, err := store.GetByOrder(ctx, w.db, job.Key)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return nil, jobs.Permanent(fmt.Errorf("order %s has no payment", job.Key))
+	}
+	doubt(p, job)
+	op, more := p.Next()
+	if !more {
+		return nil, nil
+	}
+	out := w.ask(ctx, p, op)
+	w.tell(ctx, p, op, out)
+	cause := store.Cause{EventID: p.AskedBy, TraceParent: p.TraceParent}
+	return func(ctx context.Context, tx *sqldb.Tx) error { return w.complete(ctx, tx, job, op, out, cause) }, nil
+}
+
+// doubt: an earlier run of this job ended without its result being stored, by a crash perhaps, so that the provider may
+// have heard of an operation.
+func doubt(p *payment.Payment, job jobs.Job) {
+	if job.Attempt > 1 {
+		p.InDoubt = true
+	}
+}
+
+// ask lets the provider carry the operation out. When it may have been there before, what became of it comes first.
+func (w *Worker) ask(ctx context.Context, p *payment.Payment, op payment.Operation) payment.Outcome {
+	if op.Kind == payment.KindAbandon {
+		return payment.Outcome{Result: payment.Succeeded}
+	}
+	if p.InDoubt {
+		if out, known := w.provider.LookUp(ctx, p, op); known {
+			return out
+		}
+	}
+	return w.provider.Perform(ctx, p, op)
+}
+
+func (w *Worker) complete(ctx context.Context, tx *sqldb.Tx, job jobs.Job, op payment.Operation, out payment.Outcome, cause store.Cause) error {
+	work := w.store.Begin(tx)
+	if err := work.Load(ctx, job.Key); err != nil {
+		return err
+	}
+	p := work.Payment(job.Key)
+	doubt(p, job)
+	events, err := payment.Settle(p, op, out, work.Now())
+	if err != nil {
+		return err
+	}
+	if err := work.Record(p, cause, events...); err != nil {
+		return err
+	}
+	if err := work.Flush(ctx); err != nil {
+		return err
+	}
+	if _, more := p.Next(); !more {
+		return nil
+	}
+	return jobs.Enqueue(ctx, tx, jobs.Job{Kind: Kind, Key: job.Key, RunAt: work.Now().Add(p.RetryIn(out))})
+}
+
+// tell logs what people may want to know of.
+func (w *Worker) tell(ctx context.Context, p *payment.Payment, op payment.Operation, out payment.Outcome) {
+	switch {
+	case out.Result == payment.Refused && op.Kind == payment.KindVoid:
+		w.log.ErrorContext(ctx, "the provider refuses to release a hold: a person has to see to it",
+			"payment_id", p.ID, "provider_reference", p.ProviderReference, "code", out.Code, "reason", out.Reason)
+	case out.Result == payment.Refused:
+		w.log.InfoContext(ctx, "the provider refused", "operation", op.Kind, "payment_id", p.ID, "code", out.Code)
+	case !out.Definite():
+		w.log.WarnContext(ctx, "the provider gave no definite answer", "operation", op.Kind, "payment_id", p.ID,
+			"result", out.Result.String(), "tries", p.Tries+1, "error", out.Cause)
+	}
+}

@@ -1,0 +1,224 @@
+package worker_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"orderflow.example/kit/jobs"
+	"orderflow.example/kit/sqldb"
+	"orderflow.example/kit/sqldb/sqldbtest"
+	"orderflow.example/payment/internal/payment"
+	"orderflow.example/payment/internal/provider/providertest"
+	"orderflow.example/payment/internal/worker"
+)
+
+func TestTheGoodWay(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.says(request("o1"), request("o2"))
+		f.rests()
+		f.says(capture("o1"))
+		f.rests()
+		f.says(refund("o1", "r1", 250), refund("o1", "r1", 250), refund("o1", "r2", 9999))
+		f.rests()
+		if got := f.said("o1"); got != "PaymentAuthorized PaymentCaptured PaymentRefundFailed PaymentRefunded" {
+			t.Errorf("%s", got)
+		}
+		if p := f.get("o2"); p.Status != payment.Authorized || f.said("o2") != "PaymentAuthorized" {
+			t.Errorf("%+v", p)
+		}
+		if calls := len(f.provider.Calls); calls != 4 || f.provider.Reads != 0 {
+			t.Errorf("%d calls, %d look-ups", calls, f.provider.Reads)
+		}
+		f.moneyAddsUp()
+	})
+}
+
+// What the provider's answer leads to names the event that asked for it.
+func TestEventsNameTheirCause(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.says(request("o1"))
+		f.rests()
+		f.says(capture("o1"))
+		f.rests()
+		f.says(cancel("o1"))
+		f.rests()
+		var causes []string
+		for _, row := range f.log("o1") {
+			causes = append(causes, row.CausationID)
+			if row.TraceParent != "trace of o1" || row.CorrelationID != "o1" {
+				t.Errorf("%+v", row)
+			}
+		}
+		if got := strings.Join(causes, ", "); got != "PaymentRequested of o1, PaymentCaptureRequested of o1, OrderCancelled of o1" {
+			t.Errorf("%s", got)
+		}
+	})
+}
+
+// TestFailures: whatever the provider does to an operation, it comes to its end with the money right.
+func TestFailures(t *testing.T) {
+	for _, c := range []struct {
+		kind string
+		mode providertest.Mode
+		want string // said in the end
+	}{
+		{"authorize", providertest.Decline, "PaymentDeclined"},
+		{"authorize", providertest.Unavailable, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"authorize", providertest.Broken, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"authorize", providertest.LoseAnswer, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"authorize", providertest.Hang, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"capture", providertest.Decline, "PaymentAuthorized PaymentCaptureFailed PaymentVoided"},
+		{"capture", providertest.Unavailable, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"capture", providertest.Broken, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"capture", providertest.LoseAnswer, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"capture", providertest.Hang, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"refund", providertest.Decline, "PaymentAuthorized PaymentCaptured PaymentRefundFailed"},
+		{"refund", providertest.Unavailable, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"refund", providertest.Broken, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"refund", providertest.LoseAnswer, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+		{"refund", providertest.Hang, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
+	} {
+		for _, forgetful := range []bool{false, true} {
+			f := start(t, sqldbtest.SQLiteURL(t))
+			f.provider.Forgetful = forgetful // as after 24 h
+			f.misbehaves(c.kind, 2, c.mode)
+			f.says(request("o1"))
+			f.rests()
+			f.says(capture("o1"))
+			f.rests()
+			f.says(cancel("o1"))
+			f.rests()
+			if got := f.said("o1"); got != c.want {
+				t.Errorf("%s %s (forgetful: %v): %s", c.kind, c.mode, forgetful, got)
+			}
+			f.moneyAddsUp()
+		}
+	}
+}
+
+func TestVoidFailures(t *testing.T) {
+	for _, mode := range []providertest.Mode{providertest.Unavailable, providertest.Broken, providertest.LoseAnswer, providertest.Hang} {
+		for _, forgetful := range []bool{false, true} {
+			f := start(t, sqldbtest.SQLiteURL(t))
+			f.provider.Forgetful = forgetful
+			f.misbehaves("void", 2, mode)
+			f.says(request("o1"))
+			f.rests()
+			f.says(cancel("o1"))
+			f.rests()
+			if got := f.said("o1"); got != "PaymentAuthorized PaymentVoided" {
+				t.Errorf("%s (forgetful: %v): %s", mode, forgetful, got)
+			}
+			f.moneyAddsUp()
+		}
+	}
+}
+
+// A hold that the provider never releases is not given up on in silence: the payment stays unsettled, for a person.
+func TestARefusedVoid(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.misbehaves("void", 1, providertest.Decline)
+		f.says(request("o1"))
+		f.rests()
+		f.says(cancel("o1"))
+		f.rests()
+		if p := f.get("o1"); p.Settled() || p.BlockedCode != "void_declined" || f.said("o1") != "PaymentAuthorized" {
+			t.Errorf("%+v, %s", p, f.said("o1"))
+		}
+	})
+}
+
+// Three quick attempts, then ever slower ones.
+func TestRetries(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.misbehaves("authorize", 1000, providertest.Broken)
+		f.says(request("o1"))
+		for _, wait := range []time.Duration{0, 1, 2, 4, 8} {
+			f.pass(wait * time.Second)
+			if wait > 0 && f.runs() != 0 {
+				t.Fatalf("tried before %d s had passed", wait) // the spread makes it later, never sooner
+			}
+			f.pass(wait * time.Second / 4)
+			calls := len(f.provider.Calls)
+			if f.runs() != 1 || len(f.provider.Calls) != calls+1 {
+				t.Fatalf("not tried after %d s", wait)
+			}
+		}
+		if p := f.get("o1"); !p.InDoubt || p.Tries != 5 {
+			t.Errorf("%+v", p)
+		}
+	})
+}
+
+// A worker that dies between the call and its result: the next one finds out what happened, and asks for nothing twice.
+func TestCrashAfterTheCall(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.provider.Forgetful = true // the worst case
+		step := func(in ...string) {
+			t.Helper()
+			job := jobs.Job{Kind: worker.Kind, Key: "o1", Attempt: 1}
+			if _, err := f.worker.Handle(t.Context(), job); err != nil { // the result is lost
+				t.Fatal(err)
+			}
+			job.Attempt = 2
+			complete, err := f.worker.Handle(t.Context(), job)
+			if err != nil || complete == nil {
+				t.Fatal(err)
+			}
+			sqldbtest.Tx(t, f.db, func(ctx context.Context, tx *sqldb.Tx) error { return complete(ctx, tx) })
+			if got := f.said("o1"); got != strings.Join(in, " ") {
+				t.Fatalf("%s", got)
+			}
+		}
+		f.says(request("o1"))
+		step("PaymentAuthorized")
+		f.says(capture("o1"))
+		step("PaymentAuthorized", "PaymentCaptured")
+		f.says(refund("o1", "r1", 1000))
+		step("PaymentAuthorized", "PaymentCaptured", "PaymentRefunded")
+		f.says(cancel("o1"))
+		step("PaymentAuthorized", "PaymentCaptured", "PaymentRefunded", "PaymentRefunded")
+		f.moneyAddsUp()
+		if len(f.provider.Calls) != 4 {
+			t.Errorf("%+v", f.provider.Calls)
+		}
+	})
+}
+
+// A result that comes twice, as from a worker whose lease was taken over, is refused.
+func TestALateResultIsRefused(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.says(request("o1"))
+		complete, err := f.worker.Handle(t.Context(), jobs.Job{Kind: worker.Kind, Key: "o1", Attempt: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sqldbtest.Tx(t, f.db, func(ctx context.Context, tx *sqldb.Tx) error { return complete(ctx, tx) })
+		if err := f.db.InTx(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error { return complete(ctx, tx) }); err == nil {
+			t.Error("stored twice")
+		}
+		if f.said("o1") != "PaymentAuthorized" {
+			t.Error(f.said("o1"))
+		}
+	})
+}
+
+func TestJobsWithoutWork(t *testing.T) {
+	each(t, func(f *fixture) {
+		if _, err := f.worker.Handle(t.Context(), jobs.Job{Kind: worker.Kind, Key: "o9", Attempt: 1}); err == nil {
+			t.Error("a job without a payment is a fault")
+		}
+		f.says(request("o1"))
+		f.rests()
+		complete, err := f.worker.Handle(t.Context(), jobs.Job{Kind: worker.Kind, Key: "o1", Attempt: 1})
+		if complete != nil || err != nil {
+			t.Errorf("nothing is to be done: %v", err)
+		}
+		sqldbtest.Tx(t, f.db, func(ctx context.Context, tx *sqldb.Tx) error { return worker.Enqueue(ctx, tx, f.get("o1")) })
+		if left, err := jobs.Unfinished(t.Context(), f.db, worker.Kind); left != 0 || err != nil {
+			t.Errorf("%d jobs, %v", left, err)
+		}
+	})
+}
