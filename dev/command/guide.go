@@ -14,7 +14,7 @@ Kafka {{.A.Kafka}}   schema registry {{.A.Registry}}   tokens {{.A.Issuer}}
 payment provider {{.A.Provider}}   mails {{.A.Mails}}/messages   webhooks {{.A.Webhooks}}/messages
 state and log in {{.Data}}
 
-Tokens (more by: go run ./dev token --user U --role R):
+Tokens (more by: go run ./dev token{{.Flags}} --user U --role R):
   export TOKEN={{.Customer}}
   export STAFF={{.Staff}}
 
@@ -25,13 +25,13 @@ Place an order, see it paid, see what happened:
   curl -s {{.Order}}/v1/orders/ORDER_ID/timeline -H "Authorization: Bearer $TOKEN"
   grpcurl -plaintext {{.GRPC}} list
 
-Verify the invariants: go run ./dev check          Stop: Ctrl-C
+Verify the invariants: go run ./dev check{{.Flags}}          Stop: Ctrl-C
 `))
 
 type row struct{ Name, REST, GRPC, Admin string }
 
 // printGuide shows where everything is, and commands to paste.
-func printGuide(out io.Writer, p *platform.Platform, data string) error {
+func printGuide(out io.Writer, p *platform.Platform, o *options) error {
 	customer, err := platform.Token(p.Issuer.Signer, "u123")
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func printGuide(out io.Writer, p *platform.Platform, data string) error {
 	}
 	order := p.Addresses.ByService["order"]
 	return guide.Execute(out, map[string]any{
-		"Rows": rows, "A": p.Addresses, "Data": data, "Customer": customer, "Staff": staff,
+		"Rows": rows, "A": p.Addresses, "Data": o.data, "Flags": o.given(), "Customer": customer, "Staff": staff,
 		"Order": "http://" + order.REST, "GRPC": order.GRPC,
 	})
 }

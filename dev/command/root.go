@@ -40,3 +40,15 @@ func Root() *cobra.Command {
 }
 
 func (o *options) ports() platform.Ports { return platform.DefaultPorts(o.portOffset) }
+
+// given repeats the flags that another command needs to find the same platform; empty when it does so by itself.
+func (o *options) given() string {
+	flags := ""
+	if usual, err := platform.DefaultDataDir(); err != nil || usual != o.data {
+		flags = " --data " + o.data
+	}
+	if o.portOffset != 0 {
+		flags += fmt.Sprintf(" --port-offset %d", o.portOffset)
+	}
+	return flags
+}

@@ -45,7 +45,7 @@ func up(o *options) *cobra.Command {
 				progress(out)(fmt.Sprintf("catalogue: %d products", loaded))
 			}
 			fmt.Fprintf(out, "ready after %.1f s\n\n", time.Since(started).Seconds())
-			if err := printGuide(out, p, o.data); err != nil {
+			if err := printGuide(out, p, o); err != nil {
 				return err
 			}
 			select {

@@ -58,6 +58,9 @@ func Run(ctx context.Context, out io.Writer, target Target, in Input, patience t
 	if err != nil {
 		return Summary{}, err
 	}
+	if err := awaitKnown(ctx, target.Addresses, target.Signer, in.Products); err != nil {
+		return Summary{}, err
+	}
 	fmt.Fprintf(out, "%d products, %d of them new; %d orders to place\n", len(in.Products), created, len(in.Orders))
 
 	s := newShop(target.Addresses, target.Signer)

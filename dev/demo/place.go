@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -94,7 +92,7 @@ func (s *shop) place(ctx context.Context, wish catalogue.Order) (*placed, error)
 		return nil, err
 	}
 	order := &orderv1.Order{}
-	if err := s.post(ctx, s.orders.As(token), text, order); err != nil {
+	if err := s.orders.As(token).Post(ctx, "/v1/orders", text, order); err != nil {
 		return nil, err
 	}
 	p := &placed{wish: wish, id: order.GetId(), order: order, cancel: wish.CancelAfter == catalogue.CancelAfterPaid}
@@ -102,27 +100,6 @@ func (s *shop) place(ctx context.Context, wish catalogue.Order) (*placed, error)
 		return p, s.cancelOrder(ctx, p)
 	}
 	return p, nil
-}
-
-// catalogueDelay is how long a product that was just created may take to be known to the order service.
-const catalogueDelay = 15 * time.Second
-
-// post places an order. A product that the order service has not heard of yet is waited for.
-func (s *shop) post(ctx context.Context, client *rest.Client, text []byte, order *orderv1.Order) error {
-	deadline := time.Now().Add(catalogueDelay)
-	for {
-		err := client.Post(ctx, "/v1/orders", text, order)
-		var refused *rest.Refused
-		unknown := errors.As(err, &refused) && refused.Code == http.StatusBadRequest && strings.Contains(refused.Body, "PRODUCT_EXISTS")
-		if !unknown || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 func (s *shop) cancelOrder(ctx context.Context, p *placed) error {

@@ -20,7 +20,8 @@ import (
 // atOnce is how many calls the demonstration has under way.
 const atOnce = 16
 
-// Seed loads the built-in catalogue into a platform that has no products yet, and tells how many it loaded.
+// Seed loads the built-in catalogue into a platform that has no products yet, and tells how many it loaded. They can be
+// ordered when it returns.
 func Seed(ctx context.Context, p *platform.Platform) (int, error) {
 	client, err := inventoryClient(p.Addresses, p.Issuer.Signer)
 	if err != nil {
@@ -37,7 +38,11 @@ func Seed(ctx context.Context, p *platform.Platform) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return load(ctx, client, products)
+	n, err := load(ctx, client, products)
+	if err != nil {
+		return n, err
+	}
+	return n, awaitKnown(ctx, p.Addresses, p.Issuer.Signer, products)
 }
 
 func inventoryClient(a platform.Addresses, signer *issuer.Signer) (*rest.Client, error) {

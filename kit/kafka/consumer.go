@@ -77,8 +77,8 @@ func consumerConf(cfg Config, group string) ck.ConfigMap {
 	conf["enable.auto.commit"] = false
 	conf["enable.auto.offset.store"] = false
 	conf["enable.partition.eof"] = true // tells the position in a partition that has no records to give
-	conf["fetch.min.bytes"] = 4096
-	conf["fetch.wait.max.ms"] = 10
+	conf["fetch.min.bytes"] = 1
+	conf["fetch.wait.max.ms"] = 250
 	// Prefetch a few batches. At the limit librdkafka stops fetching for a while: by default a second.
 	conf["queued.min.messages"] = 10_000
 	conf["queued.max.messages.kbytes"] = 16_384

@@ -2,6 +2,7 @@
 package target
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -49,33 +51,50 @@ func Start(ctx context.Context, log io.Writer) (_ *Target, err error) {
 	// Not bound to ctx: an interrupt must let the platform drain.
 	t.process = exec.CommandContext(context.WithoutCancel(ctx), binary, "up", "--data", t.Data(), "--port-offset", strconv.Itoa(portOffset))
 	t.process.Stderr = log
+	said, err := t.process.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
 	t.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches this process alone, which stops the platform itself
 	started := time.Now()
 	if err := t.process.Start(); err != nil {
 		return nil, fmt.Errorf("start the platform: %w", err)
 	}
-	if err := t.wait(ctx, started.Add(time.Minute)); err != nil {
+	if err := t.wait(ctx, said); err != nil {
 		return nil, errors.Join(err, t.end())
 	}
 	t.Ready = time.Since(started)
 	return t, nil
 }
 
-// wait polls for the addresses that the platform writes when it is ready.
-func (t *Target) wait(ctx context.Context, deadline time.Time) error {
-	for time.Now().Before(deadline) {
-		// While it starts, Find answers with an error.
-		if found, err := platform.Find(t.Data()); err == nil && found != nil {
-			t.Addresses = *found
-			return nil
+// wait reads what the platform says until it says that it is ready, and goes on reading, so that it is never blocked.
+func (t *Target) wait(ctx context.Context, said io.Reader) error {
+	ready := make(chan bool, 1)
+	go func() {
+		lines := bufio.NewScanner(said)
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), "ready after") {
+				ready <- true
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
+		ready <- false // it ended
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Minute):
+		return errors.New("the platform was not ready within a minute")
+	case ok := <-ready:
+		if !ok {
+			return errors.New("the platform ended before it was ready")
 		}
 	}
-	return errors.New("the platform was not ready within a minute")
+	found, err := platform.Find(t.Data())
+	if err != nil {
+		return err
+	}
+	t.Addresses = *found
+	return nil
 }
 
 // Data is the platform's data folder.

@@ -21,7 +21,6 @@ import (
 	inventoryv1 "orderflow.example/proto/gen/orderflow/inventory/v1"
 	"orderflow.example/proto/openapi"
 	"orderflow.example/schemas"
-	ownevents "orderflow.example/schemas/inventoryv1"
 )
 
 // Version is the service's version.
@@ -33,20 +32,7 @@ func Spec() service.Spec {
 		Name:       "inventory",
 		Version:    Version,
 		Migrations: store.Migrations(),
-		Writes: map[string][]string{
-			schemas.ProductEvents: {(*ownevents.ProductChanged)(nil).RecordName()},
-			schemas.InventoryEvents: {
-				(*ownevents.StockReserved)(nil).RecordName(),
-				(*ownevents.StockRejected)(nil).RecordName(),
-				(*ownevents.ReservationExpired)(nil).RecordName(),
-				(*ownevents.StockCommitted)(nil).RecordName(),
-				(*ownevents.StockCommitFailed)(nil).RecordName(),
-				(*ownevents.StockReleased)(nil).RecordName(),
-				(*ownevents.StockReturned)(nil).RecordName(),
-				(*ownevents.StockAdjusted)(nil).RecordName(),
-				(*ownevents.LowStock)(nil).RecordName(),
-			},
-		},
+		Writes:     schemas.Writes("inventory"),
 	}
 	for _, t := range schemas.Types("inventory", "order") {
 		spec.Types = append(spec.Types, avro.Type(t))

@@ -90,8 +90,8 @@ func TestExpiredReservation(t *testing.T) {
 	if a, b := r.answered("o1"), r.answered("o2"); a != "StockReserved ReservationExpired StockCommitted" || b != "StockReserved ReservationExpired StockCommitFailed" {
 		t.Error(a, b)
 	}
-	list, err := r.ListReservations(r.as("s1", "staff"), &inventoryv1.ListReservationsRequest{Status: inventoryv1.ReservationStatus_EXPIRED})
-	if err != nil || len(list.GetReservations()) != 1 || list.GetReservations()[0].GetOrderId() != "o2" { // its commit failed
+	list, err := r.ListReservations(r.as("s1", "staff"), &inventoryv1.ListReservationsRequest{Status: inventoryv1.ReservationStatus_COMMIT_FAILED})
+	if err != nil || len(list.GetReservations()) != 1 || list.GetReservations()[0].GetOrderId() != "o2" {
 		t.Errorf("%v, %v", list, err)
 	}
 	r.check()

@@ -4,7 +4,6 @@ package app
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"google.golang.org/grpc"
 
@@ -21,7 +20,6 @@ import (
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 	"orderflow.example/proto/openapi"
 	"orderflow.example/schemas"
-	ownevents "orderflow.example/schemas/orderv1"
 )
 
 // Version is the service's version.
@@ -33,7 +31,7 @@ func Spec() service.Spec {
 		Name:       "order",
 		Version:    Version,
 		Migrations: store.Migrations(),
-		Writes:     map[string][]string{schemas.OrderEvents: ownEvents()},
+		Writes:     schemas.Writes("order"),
 	}
 	for _, t := range schemas.Types("order", "inventory", "payment") {
 		spec.Types = append(spec.Types, avro.Type(t))
@@ -42,16 +40,6 @@ func Spec() service.Spec {
 		spec.Topics = append(spec.Topics, kafka.Topic{Name: t.Name, Partitions: t.Partitions, Compacted: t.Compacted, Retention: t.Retention})
 	}
 	return spec
-}
-
-// ownEvents are all types of schemas/orderv1: this service alone may write them.
-func ownEvents() []string {
-	var names []string
-	for name := range ownevents.Events {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // New wires the service; Run of the result runs it.

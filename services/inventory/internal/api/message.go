@@ -71,11 +71,8 @@ func reservationMessage(r *inventory.Reservation) *inventoryv1.Reservation {
 	return m
 }
 
-// statusMessage is a status as the API shows it. A hold that could not be had again ended by its time.
+// statusMessage is a status as the API shows it: under the same name.
 func statusMessage(s inventory.Status) inventoryv1.ReservationStatus_Value {
-	if s == inventory.CommitFailed {
-		s = inventory.Expired
-	}
 	return inventoryv1.ReservationStatus_Value(inventoryv1.ReservationStatus_Value_value[string(s)])
 }
 

@@ -40,6 +40,8 @@ const (
 	ReservationStatus_RETURNED ReservationStatus_Value = 5
 	// Nothing was ever held: an item was not to be had, or the order was cancelled first.
 	ReservationStatus_REJECTED ReservationStatus_Value = 6
+	// The hold had ended when the order was confirmed, and could not be had again.
+	ReservationStatus_COMMIT_FAILED ReservationStatus_Value = 7
 )
 
 // Enum value maps for ReservationStatus_Value.
@@ -52,15 +54,17 @@ var (
 		4: "EXPIRED",
 		5: "RETURNED",
 		6: "REJECTED",
+		7: "COMMIT_FAILED",
 	}
 	ReservationStatus_Value_value = map[string]int32{
-		"UNSPECIFIED": 0,
-		"HELD":        1,
-		"COMMITTED":   2,
-		"RELEASED":    3,
-		"EXPIRED":     4,
-		"RETURNED":    5,
-		"REJECTED":    6,
+		"UNSPECIFIED":   0,
+		"HELD":          1,
+		"COMMITTED":     2,
+		"RELEASED":      3,
+		"EXPIRED":       4,
+		"RETURNED":      5,
+		"REJECTED":      6,
+		"COMMIT_FAILED": 7,
 	}
 )
 
@@ -278,8 +282,8 @@ var File_orderflow_inventory_v1_reservation_proto protoreflect.FileDescriptor
 
 const file_orderflow_inventory_v1_reservation_proto_rawDesc = "" +
 	"\n" +
-	"(orderflow/inventory/v1/reservation.proto\x12\x16orderflow.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n" +
-	"\x11ReservationStatus\"h\n" +
+	"(orderflow/inventory/v1/reservation.proto\x12\x16orderflow.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x01\n" +
+	"\x11ReservationStatus\"{\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04HELD\x10\x01\x12\r\n" +
@@ -287,7 +291,8 @@ const file_orderflow_inventory_v1_reservation_proto_rawDesc = "" +
 	"\bRELEASED\x10\x03\x12\v\n" +
 	"\aEXPIRED\x10\x04\x12\f\n" +
 	"\bRETURNED\x10\x05\x12\f\n" +
-	"\bREJECTED\x10\x06\"\xe1\x02\n" +
+	"\bREJECTED\x10\x06\x12\x11\n" +
+	"\rCOMMIT_FAILED\x10\a\"\xe1\x02\n" +
 	"\vReservation\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12G\n" +
 	"\x06status\x18\x02 \x01(\x0e2/.orderflow.inventory.v1.ReservationStatus.ValueR\x06status\x12=\n" +
