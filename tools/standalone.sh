@@ -9,6 +9,7 @@ exec 9>"${TMPDIR:-/tmp}/orderflow-tidy.lock"
 flock 9
 work=$(mktemp -d)
 cache=$(go env GOMODCACHE)
+export GODEBUG=goindex=0 # the module cache's index outlives a version whose content changes
 forget() { chmod -R u+w "$cache/orderflow.example" 2>/dev/null || true; rm -rf "$cache/orderflow.example" "$cache/cache/download/orderflow.example"; }
 trap 'forget; rm -rf "$work"' EXIT
 echo "packing the modules into a file proxy"

@@ -9,6 +9,7 @@ flock 9
 proxy=$(mktemp -d)
 trap 'rm -rf "$proxy"' EXIT
 cache=$(go env GOMODCACHE)
+export GODEBUG=goindex=0 # the module cache's index outlives a version whose content changes
 forget() { chmod -R u+w "$cache/orderflow.example" 2>/dev/null || true; rm -rf "$cache/orderflow.example" "$cache/cache/download/orderflow.example"; }
 go run ./tools/modproxy -root . -out "$proxy" >/dev/null
 [ $# -gt 0 ] || set -- $(go list -m -f '{{.Dir}}')

@@ -24,6 +24,9 @@ func checkCommand(o *options) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, opened.Close()) }()
+			if !opened.Running {
+				patience = 0 // nothing moves
+			}
 			results, err := check.Quiet(cmd.Context(), opened.Services, patience)
 			if err != nil {
 				return err
@@ -37,6 +40,6 @@ func checkCommand(o *options) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().DurationVar(&patience, "wait", 10*time.Second, "how long to wait for orders on their way to come to rest")
+	cmd.Flags().DurationVar(&patience, "wait", 10*time.Second, "how long to wait, on a running platform, for orders on their way to come to rest")
 	return cmd
 }

@@ -20,26 +20,19 @@ import (
 // atOnce is how many calls the demonstration has under way.
 const atOnce = 16
 
-// Seed loads the built-in catalogue into a platform that has no products yet, and tells how many it loaded. They can be
-// ordered when it returns.
+// Seed loads the built-in catalogue, except for what is there already, and tells how many products it loaded. They can
+// be ordered when it returns.
 func Seed(ctx context.Context, p *platform.Platform) (int, error) {
 	client, err := inventoryClient(p.Addresses, p.Issuer.Signer)
 	if err != nil {
 		return 0, err
-	}
-	var known inventoryv1.ListProductsResponse
-	if err := client.Get(ctx, "/v1/products?pageSize=1", &known); err != nil {
-		return 0, err
-	}
-	if known.GetTotalSize() > 0 {
-		return 0, nil
 	}
 	products, err := catalogue.ReadProducts(strings.NewReader(catalogue.ProductsCSV))
 	if err != nil {
 		return 0, err
 	}
 	n, err := load(ctx, client, products)
-	if err != nil {
+	if err != nil || n == 0 {
 		return n, err
 	}
 	return n, awaitKnown(ctx, p.Addresses, p.Issuer.Signer, products)

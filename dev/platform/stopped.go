@@ -16,6 +16,7 @@ import (
 // Opened is the data of a platform, running or not, opened to be looked at.
 type Opened struct {
 	Services map[string]*service.Service
+	Running  bool
 
 	registry *registry.Registry // ours when no platform runs
 	stopped  io.Closer          // the lock, when no platform runs
@@ -31,7 +32,7 @@ func Open(ctx context.Context, dataDir string) (_ *Opened, err error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Opened{Services: make(map[string]*service.Service)}
+	o := &Opened{Services: make(map[string]*service.Service), Running: running != nil}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.Close())

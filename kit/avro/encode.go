@@ -3,12 +3,15 @@ package avro
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/hamba/avro/v2"
+
+	"orderflow.example/kit/errs"
 )
 
 // Encode gives the bytes of an event for a topic: header and body. It asks nothing of the registry: Resolve must have run for
-// the topic and the event's type. An event that no service of this version could decode is refused, such as one with an
+// the topic and the event's type; until then the answer is errs.Unavailable. An event that no service of this version could decode is refused, such as one with an
 // enum's default symbol.
 func (c *Codec) Encode(topic string, event interface{ RecordName() string }) ([]byte, error) {
 	name := event.RecordName()
@@ -16,7 +19,8 @@ func (c *Codec) Encode(topic string, event interface{ RecordName() string }) ([]
 	schema, ok := c.own[ownKey{topic, name}]
 	c.mu.RUnlock()
 	if !ok {
-		return nil, fmt.Errorf("avro: %s was not resolved for %s", name, topic)
+		return nil, errs.New(errs.Unavailable, "SCHEMA_UNRESOLVED", "the service is not ready yet").Retry(time.Second).
+			Wrap(fmt.Errorf("avro: %s was not resolved for %s", name, topic))
 	}
 	value, err := c.write(schema, event)
 	if err != nil {

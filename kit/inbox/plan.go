@@ -12,6 +12,7 @@ type plan struct {
 	update  []parking // of rows that are parked already and were refused again
 	remove  []int64   // parked rows that are done
 	due     []int64   // parked rows whose turn it is now
+	wake    bool      // a message that the plan parks has its turn already
 	wait    []int64   // parked rows that were tried before their turn
 	seen    []string
 	touched []*laneState
@@ -131,9 +132,24 @@ func (p *planner) take(it *item, s *laneState) {
 		p.remove = append(p.remove, it.parkedID)
 		s.remove(it.parkedID)
 	}
-	if next := s.head(it.Sequence > 0); next != nil && next.id != 0 && next.waiting &&
+	if next := s.head(it.Sequence > 0); next != nil && next.waiting &&
 		(it.Sequence == 0 || p.compacted[it.lane.topic] || next.sequence == s.last+1) {
+		p.makeDue(it.lane, next)
+	}
+}
+
+// makeDue gives the turn to a parked message, which may have been parked by this very plan.
+func (p *planner) makeDue(l lane, next *parkedRef) {
+	if next.id != 0 {
 		p.due = append(p.due, next.id)
+		return
+	}
+	for i := range p.park {
+		if parked := &p.park[i]; parked.lane == l && parked.Sequence == next.sequence && parked.ID == next.eventID {
+			now := p.now()
+			parked.next = &now
+			p.wake = true
+		}
 	}
 }
 

@@ -62,6 +62,24 @@ func TestGapParksAndCloses(t *testing.T) {
 	})
 }
 
+// A gap that opens and closes within one batch parks nothing for good.
+func TestGapClosesWithinABatch(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		b.process(b.list("k 1")...)
+		wake, stop := b.db.Watch(wakeName("g"))
+		defer stop()
+		b.process(b.list("k 3", "k 4", "k 2", "k 5")...)
+		b.effects("k 1", "k 2")
+		b.parked("k 3 waiting gap due", "k 4 waiting behind", "k 5 waiting behind")
+		if len(wake) != 1 {
+			t.Error("nobody was woken")
+		}
+		b.retry(3)
+		b.effects("k 1", "k 2", "k 3", "k 4", "k 5")
+		b.parked()
+	})
+}
+
 func TestPoisonWaitsWithItsKeyWhileTheRestFlows(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.fails["k 2"] = errRefuse

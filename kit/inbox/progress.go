@@ -35,7 +35,7 @@ func (p *Processor) storePassed(ctx context.Context) error {
 	err := p.cfg.DB.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
 		var args []any
 		for which, at := range passed {
-			args = append(args, p.cfg.Group, which.topic, int64(which.number), sqldb.Micros(at))
+			args = append(args, p.cfg.Group, which.topic, int64(which.number), sqldb.Micros(byClockOf(tx, at)))
 		}
 		_, err := sqldb.ExecRows(ctx, tx, `INSERT INTO consumer_progress (consumer, topic, partition, passed_at) VALUES `, 4,
 			` ON CONFLICT (consumer, topic, partition) DO UPDATE SET passed_at = excluded.passed_at WHERE consumer_progress.passed_at < excluded.passed_at`, args)
@@ -50,6 +50,15 @@ func (p *Processor) storePassed(ctx context.Context) error {
 	p.passed = passed
 	maps.Copy(p.passed, newer)
 	return fmt.Errorf("inbox: progress: %w", err)
+}
+
+// byClockOf turns an instant of this process's clock into the database's, by which timers are due: a replica whose
+// clock is ahead must not make the others' timers fire early.
+func byClockOf(tx *sqldb.Tx, at time.Time) time.Time {
+	if tx.Flavor() == sqldb.SQLite {
+		return at // one machine, one clock
+	}
+	return tx.Now().Add(-time.Since(at))
 }
 
 // PassedAt is the instant up to which a consumer group has handled everything: the earliest over all partitions of

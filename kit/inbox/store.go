@@ -106,6 +106,8 @@ func (p *Processor) storeRetried(ctx context.Context, tx *sqldb.Tx, done *planne
 		if err := updateAll(ctx, tx, due, done.due); err != nil {
 			return err
 		}
+	}
+	if len(done.due) > 0 || done.wake {
 		tx.Wake(wakeName(p.cfg.Group))
 	}
 	return updateAll(ctx, tx, `DELETE FROM parked WHERE id IN `, done.remove)

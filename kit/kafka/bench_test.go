@@ -19,8 +19,8 @@ import (
 // of its own and consumes another's. It reports the CPU time of the whole process per record; the embedded broker's is
 // part of it, a real broker's (TEST_KAFKA_BOOTSTRAP) is not.
 func BenchmarkProduceAndConsume(b *testing.B) {
-	for _, rate := range []int{0, 20, 1000, 2000, 5000} { // records a second in all; 0: as many as possible
-		for _, batch := range []int{1, 10, 100} {
+	for _, rate := range []int{0, 1000, 5000} { // records a second in all; 0: as many as possible
+		for _, batch := range []int{10, 100} {
 			b.Run(fmt.Sprintf("rate=%d/batch=%d", rate, batch), func(b *testing.B) { produceAndConsume(b, rate, batch) })
 		}
 	}
@@ -113,7 +113,7 @@ func produceAndConsume(b *testing.B, rate, batch int) {
 	}
 	b.StopTimer()
 	if total > 0 {
-		b.ReportMetric(float64((cpuTime() - cpu).Microseconds())/float64(total), "cpu-µs/record")
+		b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/float64(total), "cpu-µs/record")
 		b.ReportMetric((cpuTime()-cpu).Seconds()/time.Since(begun).Seconds(), "cores")
 		b.ReportMetric(float64(total)/float64(batches.Load()), "records/batch")
 		b.ReportMetric(float64(waited.Load())/float64(total)/1e6, "ms-latency")

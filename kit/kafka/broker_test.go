@@ -160,7 +160,7 @@ func (b *broker) written(t *testing.T, topic string) []*kgo.Record {
 	return records
 }
 
-// consume runs a consumer until stop is called or the test ends. stop waits for Run.
+// consume makes and runs a consumer.
 func (b *broker) consume(t *testing.T, c ConsumerConfig) (consumer *Consumer, stop func()) {
 	t.Helper()
 	if c.Log == nil {
@@ -170,6 +170,12 @@ func (b *broker) consume(t *testing.T, c ConsumerConfig) (consumer *Consumer, st
 	if err != nil {
 		t.Fatal(err)
 	}
+	return consumer, run(t, consumer)
+}
+
+// run runs a consumer until stop is called or the test ends. stop waits for Run.
+func run(t *testing.T, consumer *Consumer) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- consumer.Run(ctx) }()
@@ -185,7 +191,7 @@ func (b *broker) consume(t *testing.T, c ConsumerConfig) (consumer *Consumer, st
 		}
 	})
 	t.Cleanup(stop)
-	return consumer, stop
+	return stop
 }
 
 // inbox collects what is handled.

@@ -15,12 +15,13 @@ type commits struct {
 	client    *ck.Consumer
 	positions *positions
 	log       *slog.Logger
+	pause     time.Duration // after each commit
 	woken     chan struct{}
 	one       sync.Mutex // commits follow one another, so that an older offset never overwrites a newer one
 }
 
-func newCommits(client *ck.Consumer, positions *positions, log *slog.Logger) *commits {
-	return &commits{client: client, positions: positions, log: log, woken: make(chan struct{}, 1)}
+func newCommits(client *ck.Consumer, positions *positions, log *slog.Logger, pause time.Duration) *commits {
+	return &commits{client: client, positions: positions, log: log, pause: pause, woken: make(chan struct{}, 1)}
 }
 
 // wake makes run commit.
@@ -42,7 +43,7 @@ func (c *commits) run(ctx context.Context) {
 			c.wake()
 		}
 		select {
-		case <-time.After(commitPause):
+		case <-time.After(c.pause):
 		case <-ctx.Done():
 			return
 		}

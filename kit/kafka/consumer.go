@@ -42,6 +42,8 @@ type Consumer struct {
 	prefix  string
 	metrics consumerMetrics
 	ready   atomic.Bool
+
+	commitPause time.Duration
 }
 
 // NewConsumer makes a consumer, which joins its group in Run.
@@ -64,6 +66,8 @@ func NewConsumer(cfg Config, c ConsumerConfig) (*Consumer, error) {
 		conf:    consumerConf(cfg, c.Group),
 		prefix:  cfg.TopicPrefix,
 		metrics: newConsumerMetrics(c.Metrics, c.Group),
+
+		commitPause: commitPause,
 	}, nil
 }
 

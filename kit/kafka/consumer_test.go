@@ -14,6 +14,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func TestConsumerHandlesAllInBatches(t *testing.T) {
@@ -104,33 +107,133 @@ func TestConsumerHoldsABatchThatFails(t *testing.T) {
 	})
 }
 
+// Held partitions are paused: what comes meanwhile stays with the brokers.
+func TestConsumerDoesNotQueueUpWhileItHoldsABatch(t *testing.T) {
+	b := embedded(t)
+	b.topic(t, "orders", 2)
+	p := b.producer(t)
+	in := &inbox{}
+	var m *member
+	var calls atomic.Int64
+	c, err := NewConsumer(b.Config, ConsumerConfig{Group: "g", Topics: []string{"orders"}, BatchSize: 10, Log: testLog(t),
+		Handle: func(ctx context.Context, batch []Record) error {
+			if queued := len(m.queue); queued > 10 { // the handler runs on the queue's goroutine
+				t.Errorf("%d records are queued", queued)
+			}
+			if calls.Add(1) <= 3 {
+				return errors.New("the database is away")
+			}
+			return in.handle(ctx, batch)
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = newMember(c); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		err := m.run(ctx)
+		m.leave()
+		done <- err
+	}()
+	send(t, p, numbered("orders", 10, 0, 1000)...)
+	eventually(t, "1000 records handled", func() bool { return in.distinct() == 1000 })
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	checkSequences(t, in.all())
+}
+
 // A member that holds a failing batch stays in the group, gives up partitions when asked, and hands over what it holds.
 func TestConsumerHandsOverABatchThatFails(t *testing.T) {
 	eachBroker(t, func(t *testing.T, b *broker) {
 		b.topic(t, "orders", 4)
+		in := &inbox{}
+		var failing atomic.Bool
+		failing.Store(true)
 		var calls atomic.Int64
-		failing, _ := b.consume(t, ConsumerConfig{Group: "g", Topics: []string{"orders"}, Handle: func(context.Context, []Record) error {
+		first, _ := b.consume(t, ConsumerConfig{Group: "g", Topics: []string{"orders"}, Handle: func(ctx context.Context, batch []Record) error {
 			calls.Add(1)
-			return errors.New("never")
+			if failing.Load() {
+				return errors.New("not yet")
+			}
+			return in.handle(ctx, batch)
 		}})
 		send(t, b.producer(t), numbered("orders", 40, 0, 400)...)
 		eventually(t, "a failed call", func() bool { return calls.Load() >= 1 })
 
-		in := &inbox{}
-		_, stop := b.consume(t, ConsumerConfig{Group: "g", Topics: []string{"orders"}, Handle: in.handle})
+		b.consume(t, ConsumerConfig{Group: "g", Topics: []string{"orders"}, Handle: in.handle})
 		eventually(t, "two partitions handed over and handled", func() bool {
-			partitions := map[int32]int{}
+			partitions := map[int32]bool{}
 			for _, r := range in.all() {
-				partitions[r.Partition]++
+				partitions[r.Partition] = true
 			}
 			return len(partitions) == 2
 		})
-		if !failing.Ready() {
+		if !first.Ready() {
 			t.Error("the failing member has been thrown out")
 		}
-		stop()
+		failing.Store(false)
+		eventually(t, "400 records handled", func() bool { return in.distinct() == 400 })
+		if n := len(in.all()); n != 400 {
+			t.Errorf("%d records handled, want 400: what was handed over was handled here too", n)
+		}
 		checkSequences(t, in.all())
 	})
+}
+
+// What was handled of a partition is committed when it goes to another member, without waiting for the next commit.
+func TestConsumerCommitsWhatItHandsOver(t *testing.T) {
+	eachBroker(t, func(t *testing.T, b *broker) {
+		b.topic(t, "orders", 4)
+		p := b.producer(t)
+		in := &inbox{}
+		c, err := NewConsumer(b.Config, ConsumerConfig{Group: "g", Topics: []string{"orders"}, Handle: in.handle, Log: testLog(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.commitPause = time.Hour
+		stop := run(t, c)
+		send(t, p, numbered("orders", 40, 0, 40)...)
+		eventually(t, "40 records handled", func() bool { return in.distinct() == 40 })
+		send(t, p, numbered("orders", 40, 40, 400)...) // not committed: an hour has not gone by
+		eventually(t, "440 records handled", func() bool { return in.distinct() == 440 })
+
+		second, _ := b.consume(t, ConsumerConfig{Group: "g", Topics: []string{"orders"}, Handle: in.handle})
+		eventually(t, "the second has its share", func() bool { return second.Ready() })
+		stop()
+		send(t, p, numbered("orders", 40, 440, 40)...)
+		eventually(t, "480 records handled", func() bool { return in.distinct() == 480 })
+		if n := len(in.all()); n != 480 {
+			t.Errorf("%d records handled, want 480", n)
+		}
+	})
+}
+
+func TestConsumerCommitsInTheEndThoughARebalanceRefuses(t *testing.T) {
+	b := embedded(t)
+	b.topic(t, "orders", 1)
+	p := b.producer(t)
+	in := &inbox{}
+	c, err := NewConsumer(b.Config, ConsumerConfig{Group: "g", Topics: []string{"orders"}, Handle: in.handle, Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.commitPause = time.Hour
+	stop := run(t, c)
+	send(t, p, numbered("orders", 1, 0, 10)...)
+	eventually(t, "10 records handled", func() bool { return in.distinct() == 10 })
+	eventually(t, "the first commit", func() bool { return len(b.cluster.GroupInfo(b.TopicPrefix+"g").Commits) > 0 })
+	send(t, p, numbered("orders", 1, 10, 10)...)
+	eventually(t, "20 records handled", func() bool { return in.distinct() == 20 })
+	b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: b.TopicPrefix + "g", Err: kerr.RebalanceInProgress, Count: 3})
+	stop()
+	if at := b.cluster.GroupInfo(b.TopicPrefix + "g").Commits[b.TopicPrefix+"orders"][0].Offset; at != 20 {
+		t.Errorf("offset %d is committed, want 20", at)
+	}
 }
 
 func TestConsumersShareWithoutLoss(t *testing.T) {

@@ -62,7 +62,7 @@ func newMember(c *Consumer) (*member, error) {
 		return nil, fmt.Errorf("kafka: new consumer of group %s: %w", c.cfg.Group, err)
 	}
 	m := &member{Consumer: c, client: client, stopLogs: stopLogs, positions: newPositions()}
-	m.commits = newCommits(client, m.positions, c.cfg.Log)
+	m.commits = newCommits(client, m.positions, c.cfg.Log, c.commitPause)
 	return m, nil
 }
 

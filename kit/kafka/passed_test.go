@@ -163,19 +163,22 @@ func TestPassedAndLagWhileABatchIsHeld(t *testing.T) {
 		eventually(t, "the partition has passed", func() bool { return seen.after(now) == 1 })
 
 		failing.Store(true)
-		send(t, p, numbered("orders", 1, 10, 5)...)
+		send(t, p, numbered("orders", 1, 10, 1)...)
 		held := time.Now()
 		eventually(t, "the batch is held", func() bool { return calls.Load() >= 4 })
-		eventually(t, "the lag shows it", func() bool { return lag() == 5 })
-		send(t, p, numbered("orders", 1, 15, 5)...)
-		eventually(t, "the lag shows what came while it is held", func() bool { return lag() == 10 })
+		eventually(t, "the lag shows it", func() bool { return lag() == 1 })
+		if seen.after(held) != 0 {
+			t.Error("the partition passed an instant after the held record was acknowledged")
+		}
+		send(t, p, numbered("orders", 1, 11, 5)...)
+		eventually(t, "the lag shows what came while it is held", func() bool { return lag() == 6 })
 		if seen.after(held) != 0 {
 			t.Error("the partition passed an instant after the held batch was acknowledged")
 		}
 
 		failing.Store(false)
 		eventually(t, "the partition has passed", func() bool { return seen.after(held) == 1 })
-		if n := in.distinct(); n != 15 && n != 20 {
+		if n := in.distinct(); n < 11 {
 			t.Errorf("%d records handled when the hold was passed", n)
 		}
 		eventually(t, "no lag", func() bool { return lag() == 0 })

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -196,6 +197,41 @@ func TestSendHoldsBackWhatFollowsAnyRefusal(t *testing.T) {
 			checkWritten(t, b.written(t, "orders"))
 		})
 	}
+}
+
+// Between a refusal and Send's learning of it the client itself must hold back what follows.
+func TestClientStopsAtARefusedBatch(t *testing.T) {
+	b := embedded(t)
+	b.topic(t, "orders", 1)
+	p := b.producer(t)
+	requests := 0
+	b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.TopicPrefix + "orders", Err: kerr.MessageTooLarge, When: func(kmsg.Request) bool {
+		requests++
+		return requests == 2
+	}})
+	records := numbered("orders", 1, 0, 600)
+	topic := b.TopicPrefix + "orders"
+	reports := make(chan ck.Event, len(records))
+	for i, r := range records {
+		r.Value = incompressible(10_000)
+		message := r.message(&topic)
+		message.Opaque = i
+		if err := p.client.Produce(message, reports); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the refusal is seen", func() bool { return p.client.GetFatalError() != nil })
+	time.Sleep(300 * time.Millisecond) // in which nothing more must be written
+	if err := p.client.Purge(ck.PurgeQueue | ck.PurgeInFlight); err != nil {
+		t.Fatal(err)
+	}
+	acked := make([]bool, len(records))
+	for range records {
+		message := (<-reports).(*ck.Message)
+		acked[message.Opaque.(int)] = message.TopicPartition.Error == nil
+	}
+	checkHeldBack(t, records, acked)
+	checkWritten(t, b.written(t, "orders"))
 }
 
 func TestSendCountsWhatIsTaken(t *testing.T) {

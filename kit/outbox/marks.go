@@ -50,6 +50,12 @@ func (m *marks) has(id int64) bool {
 	return ok
 }
 
+func (m *marks) size() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.known)
+}
+
 // forgetMarked is called before a query: it can't find as unsent what is marked by now.
 func (m *marks) forgetMarked() {
 	m.mu.Lock()

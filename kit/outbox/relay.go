@@ -94,10 +94,7 @@ func (r *Relay) active(ctx context.Context, lock lock, wake <-chan struct{}) err
 		case <-ctx.Done():
 			return errors.Join(t.sweep(work), t.sendUnsent(work))
 		case <-wake:
-			if r.db.Flavor() == sqldb.Postgres { // ids are not in the order of commits
-				err = t.sweep(work)
-			}
-			err = errors.Join(err, t.sendUnsent(work))
+			err = t.sendUnsent(work)
 		case <-sweep.C:
 			started := time.Now()
 			err = t.sweep(work)

@@ -29,14 +29,15 @@ func (t *turn) sendUnsent(ctx context.Context) error {
 	delay := firstPause
 	for {
 		t.marks.forgetMarked()
-		rows, err := unsentAfter(ctx, t.relay.db, t.cursor, batchRows)
+		rows, err := t.unsent(ctx)
 		if err != nil {
 			return err
 		}
-		if len(rows) == 0 {
+		batch := t.sendable(rows)
+		if len(rows) == 0 || len(batch) == 0 && t.unordered() {
 			return nil
 		}
-		err = t.sendBatch(ctx, t.sendable(rows))
+		err = t.sendBatch(ctx, batch)
 		if err == nil {
 			t.cursor = rows[len(rows)-1].ID
 			delay = firstPause
@@ -58,6 +59,18 @@ func (t *turn) sendUnsent(ctx context.Context) error {
 		}
 		delay = min(2*delay, longestPause)
 	}
+}
+
+// unordered tells whether commits come in another order than ids, as with PostgreSQL's concurrent writers.
+func (t *turn) unordered() bool { return t.relay.db.Flavor() == sqldb.Postgres }
+
+// unsent reads the next rows. Where commits are unordered it reads from the lowest unsent row each time: one snapshot
+// that shows a row of a key shows those before it, while a cursor could pass an earlier row that commits later.
+func (t *turn) unsent(ctx context.Context) ([]Row, error) {
+	if t.unordered() {
+		return unsentAfter(ctx, t.relay.db, 0, batchRows+t.marks.size()+len(t.behind))
+	}
+	return unsentAfter(ctx, t.relay.db, t.cursor, batchRows)
 }
 
 // sendable leaves out what is acknowledged already and what waits behind a refused row.

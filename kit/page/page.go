@@ -3,8 +3,10 @@
 package page
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"math"
 
 	"orderflow.example/kit/errs"
 )
@@ -43,11 +45,21 @@ func Position[P any](token string) (*P, error) {
 		return nil, badToken()
 	}
 	position := new(P)
-	if err := json.Unmarshal(text, position); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields() // a token of another list
+	if err := decoder.Decode(position); err != nil {
 		return nil, badToken()
 	}
 	return position, nil
 }
+
+// OtherFilters is the answer to a token that goes with a list of other filters.
+func OtherFilters() error {
+	return errs.Invalid(errs.Field{Name: "pageToken", Rule: "page_token", Description: "goes with other filters than these"})
+}
+
+// Total is the number of rows on all pages as it is shown: at most what an int32 holds.
+func Total(n int64) int32 { return int32(min(n, math.MaxInt32)) }
 
 func badToken() error {
 	return errs.Invalid(errs.Field{Name: "pageToken", Rule: "page_token", Description: "must be the nextPageToken of an earlier page"})

@@ -13,6 +13,9 @@ import (
 	"orderflow.example/kit/server"
 )
 
+// edgeMargin is how much longer than the server's own limit, which reads the same variable, its stage may take.
+const edgeMargin = 5 * time.Second
+
 // Run serves until ctx ends or a loop fails, then drains: no new calls, consumers leave their group, jobs under way
 // end, the relay sends what was committed. It closes the database.
 func (s *Service) Run(ctx context.Context) (err error) {
@@ -31,7 +34,7 @@ func (s *Service) Run(ctx context.Context) (err error) {
 	failed := make(chan error, 1)
 	inner, edge := newStages(ctx, failed), newStages(ctx, failed)
 	defer func() { err = errors.Join(err, inner.stop(s.Config.ShutdownTimeout)) }()
-	defer func() { err = errors.Join(err, edge.stop(s.Config.ShutdownTimeout)) }()
+	defer func() { err = errors.Join(err, edge.stop(s.Config.ShutdownTimeout+edgeMargin)) }()
 	// The ports answer from the start, not ready, so that a probe sees what the service waits for; they stop first.
 	edge.start("server", srv.Run)
 	if err := s.prepareBroker(ctx, failed); err != nil {

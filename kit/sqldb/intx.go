@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"orderflow.example/kit/errs"
 )
 
 const (
@@ -37,8 +39,11 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 			tx.committed()
 			return nil
 		}
-		if !runsAgain(err) || attempt == retryLimit || time.Since(started) > retryFor {
+		if !runsAgain(err) {
 			return err
+		}
+		if attempt == retryLimit || time.Since(started) > retryFor {
+			return errs.New(errs.Unavailable, "DATABASE_BUSY", "the database is busy").Retry(time.Second).Wrap(err)
 		}
 		select {
 		case <-ctx.Done():

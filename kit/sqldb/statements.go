@@ -3,13 +3,12 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 const (
-	cachedStatements = 256
+	cachedStatements = 512     // then further texts are compiled at each use: closing one that is in use would fail its user
 	cachedLength     = 8 << 10 // bytes of text; longer statements are rarely repeated
 )
 
@@ -22,8 +21,8 @@ type runner interface {
 // statements runs SQL on SQLite, and keeps statements prepared by their text.
 type statements struct {
 	on    runner
-	mu    sync.Mutex
-	cache *simplelru.LRU[string, *prepared]
+	mu    sync.RWMutex
+	cache map[string]*prepared
 }
 
 // prepared is a statement in SQLite's form.
@@ -34,15 +33,7 @@ type prepared struct {
 }
 
 func newStatements(on runner) *statements {
-	s := &statements{on: on}
-	cache, err := simplelru.NewLRU(cachedStatements, func(_ string, p *prepared) {
-		_ = p.stmt.Close() // a statement in use is closed by database/sql after its use; there is nobody to tell
-	})
-	if err != nil {
-		panic(err) // only for a size below one
-	}
-	s.cache = cache
-	return s
+	return &statements{on: on, cache: make(map[string]*prepared)}
 }
 
 func (s *statements) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
@@ -69,27 +60,46 @@ func (s *statements) queryRow(ctx context.Context, query string, args []any) *sq
 	return s.on.QueryRowContext(ctx, p.text, reorder(args, p.order)...)
 }
 
+// get never waits for a connection under the lock, so that a slow one holds up nobody else.
 func (s *statements) get(ctx context.Context, query string) *prepared {
-	if len(query) > cachedLength {
-		text, order := positional(query)
-		return &prepared{text: text, order: order}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p, ok := s.cache.Get(query); ok {
+	s.mu.RLock()
+	p, full := s.cache[query], len(s.cache) >= cachedStatements
+	s.mu.RUnlock()
+	if p != nil {
 		return p
 	}
 	text, order := positional(query)
-	p := &prepared{text: text, order: order}
-	if stmt, err := s.on.PrepareContext(ctx, text); err == nil {
-		p.stmt = stmt
-		s.cache.Add(query, p)
+	p = &prepared{text: text, order: order}
+	if full || len(query) > cachedLength {
+		return p
 	}
+	stmt, err := s.on.PrepareContext(ctx, text)
+	if err != nil {
+		return p
+	}
+	return s.keep(query, &prepared{text: text, order: order, stmt: stmt})
+}
+
+// keep answers with the statement that is kept: another caller may have been faster.
+func (s *statements) keep(query string, p *prepared) *prepared {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if kept := s.cache[query]; kept != nil {
+		_ = p.stmt.Close() // nobody uses it
+		return kept
+	}
+	s.cache[query] = p
 	return p
 }
 
-func (s *statements) close() {
+// close ends all statements; nobody may be using one.
+func (s *statements) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cache.Purge()
+	var failures []error
+	for _, p := range s.cache {
+		failures = append(failures, p.stmt.Close())
+	}
+	clear(s.cache)
+	return errors.Join(failures...)
 }

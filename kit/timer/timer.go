@@ -23,8 +23,10 @@ type Timer struct {
 	// What fails is logged and tried again at the next tick.
 	Fire func(ctx context.Context, before time.Time) (int, error)
 
-	Now func() time.Time // nil: time.Now
-	Log *slog.Logger     // nil: slog.Default()
+	// Now is the clock that the due instants were written by: the database's (sqldb.DB.Now). Nil: the process's.
+	Now func(ctx context.Context) (time.Time, error)
+
+	Log *slog.Logger // nil: slog.Default()
 }
 
 // Run ticks until ctx ends.
@@ -62,7 +64,9 @@ func (t *Timer) tick(ctx context.Context) (fired int, err error) {
 	}()
 	before := time.Now()
 	if t.Now != nil {
-		before = t.Now()
+		if before, err = t.Now(ctx); err != nil {
+			return 0, fmt.Errorf("the clock: %w", err)
+		}
 	}
 	if t.Safe != nil {
 		safe, err := t.Safe(ctx)

@@ -63,7 +63,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 
 	expiry := events.NewExpiry(s.DB, stock)
 	s.Timers = []*timer.Timer{{
-		Name: "reservation_expiry", Every: cfg.ExpiryTick, Safe: s.Passed, Fire: expiry.Fire, Now: cfg.Now, Log: s.Log,
+		Name: "reservation_expiry", Every: cfg.ExpiryTick, Safe: s.Passed, Fire: expiry.Fire, Now: s.DB.Now, Log: s.Log,
 	}}
 
 	if err := describeAPI(s, api.New(api.Config{DB: s.DB, Store: stock})); err != nil {

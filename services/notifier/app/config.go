@@ -17,7 +17,7 @@ type Config struct {
 	// EnabledChannels are the channels that send. The others need no configuration.
 	EnabledChannels []string `env:"ENABLED_CHANNELS" envDefault:"email,webhook"`
 	// DeliveryConcurrency is how many deliveries of one channel are under way at a time, and how many connections it keeps.
-	DeliveryConcurrency int `env:"DELIVERY_CONCURRENCY" envDefault:"16"`
+	DeliveryConcurrency int `env:"DELIVERY_CONCURRENCY" envDefault:"32"`
 	// DeliveryAttempts is how often a delivery is tried before it has failed.
 	DeliveryAttempts int `env:"DELIVERY_ATTEMPTS" envDefault:"10"`
 	// DeliveryTimeout bounds one try. An SMTP server has a quarter of it for each step of a session.
@@ -35,7 +35,7 @@ type Config struct {
 
 // Variables describes the variables that only this service has, for --help.
 const Variables = `  ENABLED_CHANNELS          email, webhook                                           default email,webhook
-  DELIVERY_CONCURRENCY      deliveries of one channel at once                        default 16
+  DELIVERY_CONCURRENCY      deliveries of one channel at a time                      default 32
   DELIVERY_ATTEMPTS         tries before a delivery has failed                       default 10
   DELIVERY_TIMEOUT          of one try                                               default 30s
   SMTP_ADDR                 host:port                                                required with email
@@ -52,7 +52,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.EnabledChannels = []string{"email", "webhook"}
 	}
 	if c.DeliveryConcurrency == 0 {
-		c.DeliveryConcurrency = 16
+		c.DeliveryConcurrency = 32
 	}
 	if c.DeliveryAttempts == 0 {
 		c.DeliveryAttempts = 10

@@ -70,7 +70,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.Timers = []*timer.Timer{{
-		Name: "saga_limits", Every: tick, Safe: s.Passed, Fire: limiter.Fire, Now: cfg.Now, Log: s.Log,
+		Name: "saga_limits", Every: tick, Safe: s.Passed, Fire: limiter.Fire, Now: s.DB.Now, Log: s.Log,
 	}}
 
 	methods, err := api.New(api.Config{

@@ -95,7 +95,7 @@ func TestBadCalls(t *testing.T) {
 		"made-up page token": {func() error {
 			_, err := r.ListOrders(r.as("u1"), &orderv1.ListOrdersRequest{PageToken: "abc"})
 			return err
-		}, codes.InvalidArgument, []string{"pageToken", "PAGE_TOKEN_VALID"}},
+		}, codes.InvalidArgument, []string{"pageToken", "PAGE_TOKEN"}},
 		"no token": {func() error {
 			_, err := r.GetOrder(t.Context(), &orderv1.GetOrderRequest{OrderId: pending.GetId()})
 			return err

@@ -1,11 +1,14 @@
 package app_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"orderflow.example/kit/outbox"
+	"orderflow.example/kit/sqldb"
 	"orderflow.example/order/app"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 	"orderflow.example/schemas"
@@ -107,7 +110,7 @@ func TestSagasCanBeListed(t *testing.T) {
 	}
 }
 
-// A step past its limit cancels the order, and only once consumers have passed the limit.
+// A step past its limit cancels the order. Its time begins when the broker has taken the question.
 func TestTimeLimitCancels(t *testing.T) {
 	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 	r := start(t, func(cfg *app.Config) { cfg.Now = func() time.Time { return now } })
@@ -116,7 +119,14 @@ func TestTimeLimitCancels(t *testing.T) {
 	if safe, err := limits.Safe(t.Context()); err != nil || !safe.IsZero() {
 		t.Errorf("safe at %s before the broker was asked: %v", safe, err)
 	}
-	now = now.Add(2 * time.Minute)
+	sent := now.Add(time.Minute) // the broker was away until then: nobody could answer
+	now = sent
+	r.markSent()
+	now = now.Add(2*time.Minute - time.Microsecond)
+	if n, err := limits.Fire(t.Context(), now); err != nil || n != 0 {
+		t.Fatalf("fired %d before the limit: %v", n, err)
+	}
+	now = sent.Add(2 * time.Minute)
 	if n, err := limits.Fire(t.Context(), now); err != nil || n != 1 {
 		t.Fatalf("fired %d: %v", n, err)
 	}
@@ -124,6 +134,22 @@ func TestTimeLimitCancels(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	r.check()
+}
+
+// markSent is what the relay does once the broker has taken every event.
+func (r *rig) markSent() {
+	r.Helper()
+	rows, err := outbox.Unsent(r.Context(), r.DB, 1000)
+	if err != nil {
+		r.Fatal(err)
+	}
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	if err := r.DB.InTx(r.Context(), func(ctx context.Context, tx *sqldb.Tx) error { return outbox.MarkSent(ctx, tx, ids) }); err != nil {
+		r.Fatal(err)
+	}
 }
 
 func TestFacts(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"orderflow.example/kit/service"
 	"orderflow.example/payment/internal/api"
 	"orderflow.example/payment/internal/events"
+	"orderflow.example/payment/internal/provider"
 	"orderflow.example/payment/internal/store"
 	"orderflow.example/payment/internal/worker"
 	"orderflow.example/proto/access"
@@ -73,7 +74,9 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		Decode: s.Codec.Decode, Handle: handler.Handle, Outbox: s.Outbox, Log: s.Log, Metrics: s.Telemetry.Metrics,
 	})}
 
-	client, err := cfg.client(s.Log, s.Telemetry.Metrics)
+	calls := cfg.provider()
+	calls.Log, calls.Metrics = s.Log, s.Telemetry.Metrics
+	client, err := provider.New(calls)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

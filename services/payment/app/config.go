@@ -2,10 +2,7 @@ package app
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"orderflow.example/kit/service"
 	"orderflow.example/payment/internal/provider"
@@ -55,16 +52,16 @@ func (c Config) withDefaults() (Config, error) {
 	case c.BreakerPause < 0:
 		return c, fmt.Errorf("PAYMENT_BREAKER_PAUSE=%s: must be positive", c.BreakerPause)
 	}
+	if err := c.provider().Validate(); err != nil {
+		return c, fmt.Errorf("PAYMENT_PROVIDER_URL=%q: %w", c.ProviderURL, err)
+	}
 	return c, nil
 }
 
-func (c Config) client(log *slog.Logger, metrics prometheus.Registerer) (*provider.Client, error) {
-	client, err := provider.New(provider.Config{
+// provider is the part that the provider's client reads.
+func (c Config) provider() provider.Config {
+	return provider.Config{
 		URL: c.ProviderURL, Timeout: c.ProviderTimeout, Connections: c.ProviderConcurrency,
-		Breaker: provider.Breaker{Calls: c.BreakerCalls, Pause: c.BreakerPause}, Log: log, Metrics: metrics,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("PAYMENT_PROVIDER_URL=%q: %w", c.ProviderURL, err)
+		Breaker: provider.Breaker{Calls: c.BreakerCalls, Pause: c.BreakerPause},
 	}
-	return client, nil
 }

@@ -18,7 +18,7 @@ type PaymentFact struct {
 	Captured   int64
 	Voided     int64
 	Refunded   int64
-	Settled    bool // nothing is left to be done: no operation is under way or due
+	Settled    bool // no operation is under way or due, and nothing waits for a person
 }
 
 // PaymentFacts reads all payments, newest first.

@@ -5,7 +5,6 @@ import (
 
 	"orderflow.example/inventory/internal/inventory"
 	"orderflow.example/inventory/internal/store"
-	"orderflow.example/kit/errs"
 	"orderflow.example/kit/page"
 	inventoryv1 "orderflow.example/proto/gen/orderflow/inventory/v1"
 )
@@ -33,7 +32,7 @@ func (s *Server) ListProducts(ctx context.Context, req *inventoryv1.ListProducts
 	filter := store.ProductFilter{Archived: req.GetShowArchived(), Limit: size + 1}
 	if after != nil {
 		if after.Archived != filter.Archived {
-			return nil, otherFilters()
+			return nil, page.OtherFilters()
 		}
 		filter.After = after.ID
 	}
@@ -41,7 +40,7 @@ func (s *Server) ListProducts(ctx context.Context, req *inventoryv1.ListProducts
 	if err != nil {
 		return nil, err
 	}
-	response := &inventoryv1.ListProductsResponse{TotalSize: clamp(total)}
+	response := &inventoryv1.ListProductsResponse{TotalSize: page.Total(total)}
 	if len(products) > size {
 		products = products[:size]
 		response.NextPageToken, err = page.Token(productPosition{Archived: filter.Archived, ID: products[size-1].ID})
@@ -66,7 +65,7 @@ func (s *Server) ListReservations(ctx context.Context, req *inventoryv1.ListRese
 	position := reservationPosition{OrderFilter: req.GetOrderId(), Status: int32(req.GetStatus())}
 	if before != nil {
 		if before.OrderFilter != position.OrderFilter || before.Status != position.Status {
-			return nil, otherFilters()
+			return nil, page.OtherFilters()
 		}
 		filter.Before = before.OrderID
 	}
@@ -74,7 +73,7 @@ func (s *Server) ListReservations(ctx context.Context, req *inventoryv1.ListRese
 	if err != nil {
 		return nil, err
 	}
-	response := &inventoryv1.ListReservationsResponse{TotalSize: clamp(total)}
+	response := &inventoryv1.ListReservationsResponse{TotalSize: page.Total(total)}
 	if len(reservations) > size {
 		reservations = reservations[:size]
 		position.OrderID = reservations[size-1].OrderID
@@ -98,9 +97,3 @@ func statusesShownAs(shown inventoryv1.ReservationStatus_Value) []inventory.Stat
 	}
 	return statuses
 }
-
-func otherFilters() error {
-	return errs.Invalid(errs.Field{Name: "pageToken", Rule: "page_token", Description: "belongs to a list with other filters"})
-}
-
-func clamp(n int64) int32 { return int32(min(n, 1<<31-1)) }

@@ -4,7 +4,6 @@ package channel
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"orderflow.example/notifier/internal/notifier"
@@ -48,6 +47,5 @@ func (f *Failure) Error() string {
 func (f *Failure) Unwrap() error { return f.Cause }
 
 func failed(cause error, text string) error { return &Failure{Text: text, Cause: cause} }
-func refused(format string, args ...any) error {
-	return &Failure{Text: fmt.Sprintf(format, args...), Refused: true}
-}
+
+func refused(text string) error { return &Failure{Text: text, Refused: true} }

@@ -168,7 +168,7 @@ func (e *Email) message(letter Letter) (*mail.Msg, error) {
 func (e *Email) Close() error {
 	for range cap(e.sessions) {
 		if session := <-e.sessions; session != nil {
-			_ = session.UpdateDeadline(time.Second)
+			_ = session.UpdateDeadline(time.Second)   // a session that can't have one ends at once
 			_ = e.client.CloseWithSMTPClient(session) // every mail was answered; how a session ends changes nothing
 		}
 	}

@@ -1,130 +1,135 @@
 package channel
 
 import (
+	"bufio"
+	"context"
 	"errors"
-	"io"
+	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/emersion/go-smtp"
+	"orderflow.example/notifier/internal/channel/channeltest"
 )
-
-// mailServer is a real SMTP server that takes mails, or refuses recipients with a code.
-type mailServer struct {
-	mu       sync.Mutex
-	sessions int
-	conns    []net.Conn
-	mails    []string
-	refuse   int
-	addr     string
-	server   *smtp.Server
-}
-
-func newMailServer(t *testing.T) *mailServer {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &mailServer{addr: listener.Addr().String()}
-	m.server = smtp.NewServer(m)
-	m.server.Domain, m.server.AllowInsecureAuth = "localhost", true
-	done := make(chan struct{})
-	go func() { defer close(done); _ = m.server.Serve(listener) }()
-	t.Cleanup(func() { _ = m.server.Close(); _ = listener.Close(); <-done }) // Serve may not have begun
-	return m
-}
-
-func (m *mailServer) NewSession(c *smtp.Conn) (smtp.Session, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sessions++
-	m.conns = append(m.conns, c.Conn())
-	return &session{m}, nil
-}
-
-type session struct{ m *mailServer }
-
-func (s *session) Mail(string, *smtp.MailOptions) error { return nil }
-func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	s.m.mu.Lock()
-	defer s.m.mu.Unlock()
-	if s.m.refuse > 0 {
-		return &smtp.SMTPError{Code: s.m.refuse, Message: "no mail for " + to}
-	}
-	return nil
-}
-func (s *session) Data(r io.Reader) error {
-	text, err := io.ReadAll(r)
-	s.m.mu.Lock()
-	defer s.m.mu.Unlock()
-	s.m.mails = append(s.m.mails, string(text))
-	return err
-}
-func (s *session) Reset()        {}
-func (s *session) Logout() error { return nil }
 
 func email(t *testing.T, addr string) *Email {
 	t.Helper()
-	e, err := NewEmail(EmailConfig{Addr: addr, From: "orders@orderflow.example", TLS: "none", Timeout: 2 * time.Second, Sessions: 1})
+	e, err := NewEmail(EmailConfig{Addr: addr, From: "orders@orderflow.example", TLS: "none", Timeout: 8 * time.Second, Sessions: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = e.Close() })
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return e
 }
 
+// failure is err as a channel answers it.
+func failure(t *testing.T, err error) *Failure {
+	t.Helper()
+	var f *Failure
+	if !errors.As(err, &f) {
+		t.Fatalf("%v is no failure", err)
+	}
+	return f
+}
+
 func TestEmailReachesTheServerOverOneSession(t *testing.T) {
-	m := newMailServer(t)
-	e := email(t, m.addr)
+	m := channeltest.NewMailServer(t)
+	e := email(t, m.Addr)
 	for range 3 {
 		if err := e.Send(t.Context(), letter("kim@example.com")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(m.mails) != 3 || m.sessions != 1 {
-		t.Fatalf("%d mails over %d sessions, want 3 over 1", len(m.mails), m.sessions)
+	mails := m.Mails()
+	if len(mails) != 3 || m.Sessions() != 1 {
+		t.Fatalf("%d mails over %d sessions, want 3 over 1", len(mails), m.Sessions())
 	}
 	for _, want := range []string{"Message-ID: <0192@orderflow.example>", "Subject: We received your payment", "To: <kim@example.com>", "thank you"} {
-		if !strings.Contains(m.mails[0], want) {
-			t.Errorf("the mail has no %q:\n%s", want, m.mails[0])
+		if !strings.Contains(mails[0], want) {
+			t.Errorf("the mail has no %q:\n%s", want, mails[0])
 		}
 	}
 }
 
 func TestEmailRefusals(t *testing.T) {
-	for code, refused := range map[int]bool{450: false, 452: false, 550: true, 553: true} {
-		m := newMailServer(t)
-		m.refuse = code
-		err := email(t, m.addr).Send(t.Context(), letter("kim@example.com"))
-		if err == nil || Refused(err) != refused {
-			t.Errorf("%d: %v, refused %v", code, err, Refused(err))
+	for _, c := range []struct {
+		sender, recipient int
+		refused           bool
+	}{
+		{recipient: 450}, {recipient: 452}, {recipient: 550, refused: true}, {recipient: 553, refused: true},
+		{sender: 451}, {sender: 550}, // an operator mends the sender
+	} {
+		m := channeltest.NewMailServer(t)
+		m.Refuse(c.sender, c.recipient)
+		e := email(t, m.Addr)
+		err := e.Send(t.Context(), letter("kim@example.com"))
+		f := failure(t, err)
+		if f.Refused != c.refused || !strings.Contains(f.Text, fmt.Sprint(c.sender+c.recipient)) {
+			t.Errorf("%+v: %+v", c, f)
 		}
-		if err != nil && strings.Contains(err.Error(), "kim@") {
-			t.Errorf("%d: the error repeats the recipient: %v", code, err)
+		if strings.Contains(err.Error(), "kim@") {
+			t.Errorf("%+v: the error repeats the recipient: %v", c, err)
+		}
+		m.Refuse(0, 0)
+		if err := e.Send(t.Context(), letter("kim@example.com")); err != nil {
+			t.Errorf("%+v: the next mail: %v", c, err)
 		}
 	}
 }
 
 func TestEmailGoesOnAfterTheServerClosedItsSession(t *testing.T) {
-	m := newMailServer(t)
-	e := email(t, m.addr)
-	if err := e.Send(t.Context(), letter("kim@example.com")); err != nil {
+	m := channeltest.NewMailServer(t)
+	e := email(t, m.Addr)
+	for range 2 {
+		if err := e.Send(t.Context(), letter("kim@example.com")); err != nil {
+			t.Fatal(err)
+		}
+		m.Hangup() // the second time, Close meets a dead session
+	}
+	if len(m.Mails()) != 2 || m.Sessions() != 2 {
+		t.Fatalf("%d mails, %d sessions", len(m.Mails()), m.Sessions())
+	}
+}
+
+// A server that takes the mail and fails afterwards has taken it: a retry would send it again.
+func TestAMailThatWasTakenIsSentWhateverFollows(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	m.mu.Lock()
-	for _, c := range m.conns {
-		_ = c.Close()
-	}
-	m.mu.Unlock()
-	if err := e.Send(t.Context(), letter("kim@example.com")); err != nil {
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
+		say("220 hello")
+		inMail := false
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			switch line := lines.Text(); {
+			case inMail && line != ".":
+			case inMail:
+				say("250 taken")
+				return // the RSET meets a closed connection
+			case line == "DATA":
+				inMail = true
+				say("354 go on")
+			default:
+				say("250 fine")
+			}
+		}
+	}()
+	t.Cleanup(func() { _ = listener.Close(); <-taken })
+	if err := email(t, listener.Addr().String()).Send(t.Context(), letter("kim@example.com")); err != nil {
 		t.Fatal(err)
-	}
-	if len(m.mails) != 2 {
-		t.Fatalf("%d mails", len(m.mails))
 	}
 }
 
@@ -137,34 +142,28 @@ func TestEmailServerAwayIsWorthARetry(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := email(t, addr).Send(t.Context(), letter("kim@example.com")); err == nil || Refused(err) {
-		t.Fatalf("got %v", err)
+	err = email(t, addr).Send(t.Context(), letter("kim@example.com"))
+	if f := failure(t, err); f.Refused || strings.Contains(f.Text, addr) || !strings.Contains(err.Error(), addr) {
+		t.Fatalf("people read %q, the log %q", f.Text, err)
 	}
+}
+
+func TestEmailWaitsForASessionNoLongerThanItMay(t *testing.T) {
+	e := email(t, channeltest.NewMailServer(t).Addr)
+	session := <-e.sessions // under way elsewhere
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if f := failure(t, e.Send(ctx, letter("kim@example.com"))); f.Refused || !errors.Is(f, context.Canceled) {
+		t.Fatalf("got %+v", f)
+	}
+	e.sessions <- session
 }
 
 func TestABadRecipientIsRefused(t *testing.T) {
-	m := newMailServer(t)
+	m := channeltest.NewMailServer(t)
 	for _, to := range []string{"", "no address", "a@b\r\nRCPT TO:<thief@example.com>"} {
-		if err := email(t, m.addr).Send(t.Context(), letter(to)); !Refused(err) {
-			t.Errorf("%q: %v", to, err)
+		if f := failure(t, email(t, m.Addr).Send(t.Context(), letter(to))); !f.Refused {
+			t.Errorf("%q: %+v", to, f)
 		}
-	}
-}
-
-func TestEmailConfigurationErrorsNameTheVariable(t *testing.T) {
-	good := EmailConfig{Addr: "127.0.0.1:25", From: "a@b.example", TLS: "none", Timeout: time.Second, Sessions: 1}
-	for want, change := range map[string]func(*EmailConfig){
-		"SMTP_ADDR": func(c *EmailConfig) { c.Addr = "nowhere" },
-		"SMTP_FROM": func(c *EmailConfig) { c.From = "nobody" },
-		"SMTP_TLS":  func(c *EmailConfig) { c.TLS = "maybe" },
-	} {
-		cfg := good
-		change(&cfg)
-		if _, err := NewEmail(cfg); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("want an error with %s, got %v", want, err)
-		}
-	}
-	if _, err := NewEmail(EmailConfig{Addr: "127.0.0.1:x", From: "a@b.example", TLS: "none"}); err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("a port that is no number: %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package channel
 
 import (
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,10 +9,9 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"orderflow.example/notifier/internal/channel/channeltest"
 	"orderflow.example/notifier/internal/notifier"
 )
-
-const secret = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cyBvbmx5"
 
 func letter(to string) Letter {
 	return Letter{
@@ -22,44 +20,40 @@ func letter(to string) Letter {
 	}
 }
 
-func webhook(t *testing.T, handler http.HandlerFunc) (*Webhook, string) {
+func webhook(t *testing.T, url string) *Webhook {
 	t.Helper()
-	receiver := httptest.NewServer(handler)
-	t.Cleanup(receiver.Close)
-	w, err := NewWebhook(WebhookConfig{URL: receiver.URL, Secret: secret, Timeout: 2 * time.Second, Connections: 2})
+	w, err := NewWebhook(WebhookConfig{URL: url, Secret: channeltest.Secret, Timeout: 2 * time.Second, Connections: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Close() })
-	return w, receiver.URL
+	return w
 }
 
 func TestWebhookIsSignedAndCarriesNoPersonalData(t *testing.T) {
-	verifier, err := standardwebhooks.NewWebhook(secret)
+	verifier, err := standardwebhooks.NewWebhook(channeltest.Secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got string
-	var verdict error
-	w, url := webhook(t, func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		got, verdict = string(body), verifier.Verify(body, r.Header)
-		if r.Header.Get("webhook-id") != "0192" {
-			t.Errorf("webhook-id is %q", r.Header.Get("webhook-id"))
-		}
-	})
-	if err := w.Send(t.Context(), letter(url)); err != nil {
+	r := channeltest.NewReceiver(t)
+	if err := webhook(t, r.URL).Send(t.Context(), letter(r.URL)); err != nil {
 		t.Fatal(err)
 	}
-	if verdict != nil {
-		t.Errorf("the signature does not verify: %v", verdict)
+	got := r.Posts()[0]
+	if err := verifier.Verify([]byte(got.Body), got.Header); err != nil {
+		t.Errorf("the signature does not verify: %v", err)
 	}
-	if !strings.Contains(got, `"orderId":"o1"`) || strings.Contains(got, "Kim") || strings.Contains(got, "kim@") {
-		t.Errorf("body %s", got)
+	if id := got.Header.Get("webhook-id"); id != "0192" {
+		t.Errorf("webhook-id is %q", id)
+	}
+	if !strings.Contains(got.Body, `"orderId":"o1"`) || strings.Contains(got.Body, "Kim") || strings.Contains(got.Body, "kim@") {
+		t.Errorf("body %s", got.Body)
 	}
 }
 
 func TestWebhookAnswers(t *testing.T) {
+	r := channeltest.NewReceiver(t)
+	w := webhook(t, r.URL)
 	for _, c := range []struct {
 		code    int
 		after   string
@@ -68,38 +62,43 @@ func TestWebhookAnswers(t *testing.T) {
 	}{
 		{code: 200}, {code: 204},
 		{code: 301, refused: true}, // a redirect is not followed
-		{code: 400, refused: true}, {code: 404, refused: true}, {code: 410, refused: true},
-		{code: 408}, {code: 429, after: "7", retry: 7 * time.Second}, {code: 500}, {code: 503, after: "86400", retry: time.Hour},
+		{code: 400, refused: true}, {code: 404, refused: true}, {code: 410, refused: true, after: "7"},
+		{code: 408}, {code: 425}, {code: 429, after: "7", retry: 7 * time.Second}, {code: 429, after: "-7"},
+		{code: 500}, {code: 503, after: "86400", retry: time.Hour}, {code: 503, after: "soon"},
+		{code: 503, after: "Thu, 01 Jan 2099 00:00:00 GMT", retry: time.Hour}, {code: 503, after: "Thu, 01 Jan 2015 00:00:00 GMT"},
 	} {
-		w, url := webhook(t, func(rw http.ResponseWriter, _ *http.Request) {
-			rw.Header().Set("Location", "http://127.0.0.1:1/elsewhere")
-			if c.after != "" {
-				rw.Header().Set("Retry-After", c.after)
+		r.Answer(c.code, c.after)
+		err := w.Send(t.Context(), letter(r.URL))
+		if c.code < 300 {
+			if err != nil {
+				t.Errorf("%d: %v", c.code, err)
 			}
-			rw.WriteHeader(c.code)
-		})
-		err := w.Send(t.Context(), letter(url))
-		if success := c.code < 300; success != (err == nil) || Refused(err) != c.refused || RetryAfter(err) != c.retry {
-			t.Errorf("%d: err %v, refused %v, retry after %s", c.code, err, Refused(err), RetryAfter(err))
+			continue
 		}
+		if f := failure(t, err); f.Refused != c.refused || f.RetryAfter != c.retry {
+			t.Errorf("%d %s: %+v", c.code, c.after, f)
+		}
+	}
+}
+
+func TestRetryAfterAsADate(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if got := retryAfter("Thu, 01 Jan 2026 00:01:30 GMT", now); got != 90*time.Second {
+		t.Errorf("got %s", got)
 	}
 }
 
 func TestWebhookReceiverAwayIsWorthARetry(t *testing.T) {
-	w, url := webhook(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	if err := w.Send(t.Context(), letter(url)); err == nil || Refused(err) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	t.Cleanup(receiver.Close)
+	err := webhook(t, receiver.URL).Send(t.Context(), letter(receiver.URL+"/secret-path"))
+	if f := failure(t, err); f.Refused || f.Cause == nil || strings.Contains(err.Error(), "secret-path") {
 		t.Fatalf("got %v", err)
 	}
 }
 
-func TestWebhookConfigurationErrorsNameTheVariable(t *testing.T) {
-	for want, cfg := range map[string]WebhookConfig{
-		"WEBHOOK_URL":         {URL: "ftp://x", Secret: secret},
-		"WEBHOOK_SECRET":      {URL: "http://x", Secret: "whsec_%%"},
-		"WEBHOOK_SECRET must": {URL: "http://x"},
-	} {
-		if _, err := NewWebhook(cfg); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("want an error with %s, got %v", want, err)
-		}
+func TestARecipientThatIsNoURLIsRefused(t *testing.T) {
+	if f := failure(t, webhook(t, "http://127.0.0.1:1").Send(t.Context(), letter("http://\x7f"))); !f.Refused {
+		t.Fatalf("got %+v", f)
 	}
 }

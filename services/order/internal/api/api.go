@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"math/rand/v2"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -110,12 +111,33 @@ func (s *Server) place(ctx context.Context, p order.Placement, catalogue map[str
 		return work.Flush(ctx)
 	})
 	if err != nil && sqldb.IsTransient(err) {
-		// The connection may have been lost after the commit: the order's id, which is ours alone, tells.
-		if stored, missing := store.Get(ctx, s.cfg.DB, store.AnyOwner, p.ID); missing == nil {
+		if stored := s.lookUp(ctx, p.ID); stored != nil {
 			return stored, nil
 		}
 	}
 	return placed, err
+}
+
+const (
+	lookUpFor   = 2 * time.Second
+	lookUpPause = 100 * time.Millisecond
+)
+
+// lookUp finds an order whose commit was not answered: the connection may have been lost after it, or while the
+// database is still at it. The order's id, which is ours alone, tells.
+func (s *Server) lookUp(ctx context.Context, id string) *order.Order {
+	ctx, cancel := context.WithTimeout(ctx, lookUpFor)
+	defer cancel()
+	for {
+		if stored, err := store.Get(ctx, s.cfg.DB, store.AnyOwner, id); err == nil {
+			return stored
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(lookUpPause):
+		}
+	}
 }
 
 // GetOrder reads one order.

@@ -2,23 +2,27 @@ package api
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"orderflow.example/kit/auth"
+	"orderflow.example/kit/page"
 	"orderflow.example/order/internal/order"
 	"orderflow.example/order/internal/store"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 )
 
-const defaultPageSize = 10
+// orderPosition and sagaPosition are what a page token holds: the filters that it goes with, and the last row of the
+// page before.
+type orderPosition struct {
+	Filter store.Filter   `json:"filter"`
+	Last   store.Position `json:"last"`
+}
 
-func pageSize(asked int32) int {
-	if asked == 0 {
-		return defaultPageSize
-	}
-	return int(asked)
+type sagaPosition struct {
+	Sagas store.Position `json:"sagas"`
 }
 
 // ListOrders lists the orders that the caller may see, newest first.
@@ -37,12 +41,18 @@ func (s *Server) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest)
 	if req.GetPaymentStatus() != orderv1.PaymentStatus_UNSPECIFIED {
 		filter.PaymentStatus = order.PaymentStatus(req.GetPaymentStatus().String())
 	}
-	mark := fingerprint(filter)
-	after, err := parsePageToken(req.GetPageToken(), mark)
+	token, err := page.Position[orderPosition](req.GetPageToken())
 	if err != nil {
 		return nil, err
 	}
-	size := pageSize(req.GetPageSize())
+	var after *store.Position
+	if token != nil {
+		if !reflect.DeepEqual(token.Filter, filter) {
+			return nil, page.OtherFilters()
+		}
+		after = &token.Last
+	}
+	size := page.Size(req.GetPageSize())
 	orders, err := store.List(ctx, s.cfg.DB, filter, after, size+1)
 	if err != nil {
 		return nil, err
@@ -51,10 +61,13 @@ func (s *Server) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest)
 	if err != nil {
 		return nil, err
 	}
-	response := &orderv1.ListOrdersResponse{TotalSize: clamp(total)}
+	response := &orderv1.ListOrdersResponse{TotalSize: page.Total(total)}
 	if len(orders) > size {
 		last := orders[size-1]
-		response.NextPageToken = pageToken(mark, store.Position{At: last.CreatedAt, ID: last.ID})
+		position := orderPosition{Filter: filter, Last: store.Position{At: last.CreatedAt, ID: last.ID}}
+		if response.NextPageToken, err = page.Token(position); err != nil {
+			return nil, err
+		}
 		orders = orders[:size]
 	}
 	for _, o := range orders {
@@ -65,11 +78,15 @@ func (s *Server) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest)
 
 // ListSagas lists the orders that wait for another service, the longest waiting first.
 func (s *Server) ListSagas(ctx context.Context, req *orderv1.ListSagasRequest) (*orderv1.ListSagasResponse, error) {
-	after, err := parsePageToken(req.GetPageToken(), sagasMark)
+	token, err := page.Position[sagaPosition](req.GetPageToken())
 	if err != nil {
 		return nil, err
 	}
-	size := pageSize(req.GetPageSize())
+	var after *store.Position
+	if token != nil {
+		after = &token.Sagas
+	}
+	size := page.Size(req.GetPageSize())
 	sagas, err := store.Sagas(ctx, s.cfg.DB, after, size+1)
 	if err != nil {
 		return nil, err
@@ -78,10 +95,13 @@ func (s *Server) ListSagas(ctx context.Context, req *orderv1.ListSagasRequest) (
 	if err != nil {
 		return nil, err
 	}
-	response := &orderv1.ListSagasResponse{TotalSize: clamp(total)}
+	response := &orderv1.ListSagasResponse{TotalSize: page.Total(total)}
 	if len(sagas) > size {
 		last := sagas[size-1]
-		response.NextPageToken = pageToken(sagasMark, store.Position{At: last.Since, ID: last.OrderID})
+		position := sagaPosition{Sagas: store.Position{At: last.Since, ID: last.OrderID}}
+		if response.NextPageToken, err = page.Token(position); err != nil {
+			return nil, err
+		}
 		sagas = sagas[:size]
 	}
 	for _, saga := range sagas {
@@ -119,5 +139,3 @@ func timeOf(t *timestamppb.Timestamp) time.Time {
 	}
 	return t.AsTime()
 }
-
-func clamp(n int64) int32 { return int32(min(n, 1<<31-1)) }

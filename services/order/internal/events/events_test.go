@@ -180,6 +180,9 @@ func TestLimiter(t *testing.T) {
 	f.place("o1", "o2", "o3")
 	fire := func(want int) {
 		t.Helper()
+		if _, err := f.db.ExecContext(t.Context(), "UPDATE outbox SET sent_at = time"); err != nil {
+			t.Fatal(err)
+		}
 		if n, err := limiter.Fire(t.Context(), f.now); err != nil || n != want {
 			t.Fatalf("fired %d, want %d: %v", n, want, err)
 		}

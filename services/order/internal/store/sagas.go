@@ -7,6 +7,7 @@ import (
 
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/order/internal/order"
+	"orderflow.example/schemas"
 )
 
 // Saga is an order that waits for another service.
@@ -26,10 +27,13 @@ func Sagas(ctx context.Context, q sqldb.Querier, after *Position, limit int) ([]
 		ORDER BY step_since, id LIMIT $3`, sqldb.Micros(from.At), from.ID, limit)
 }
 
-// SagasDue reads up to limit sagas that entered the step at or before `began`, the longest waiting first.
+// SagasDue reads up to limit sagas that entered the step, and asked for it, at or before `began`, the longest waiting
+// first. A step's time begins when the broker has taken the event that asks for it: while the broker is away nobody
+// could answer.
 func SagasDue(ctx context.Context, q sqldb.Querier, step order.Step, began time.Time, limit int) ([]Saga, error) {
 	return sagas(ctx, q, `SELECT id, step, step_since FROM orders WHERE step <> '' AND step = $1 AND step_since <= $2
-		ORDER BY step_since, id LIMIT $3`, string(step), sqldb.Micros(began), limit)
+		AND NOT EXISTS (SELECT 1 FROM outbox WHERE topic = $3 AND key = orders.id AND sequence > 0 AND (sent_at IS NULL OR sent_at > $4))
+		ORDER BY step_since, id LIMIT $5`, string(step), sqldb.Micros(began), schemas.OrderEvents, sqldb.Micros(began), limit)
 }
 
 func sagas(ctx context.Context, q sqldb.Querier, query string, args ...any) ([]Saga, error) {

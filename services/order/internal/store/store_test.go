@@ -290,6 +290,12 @@ func TestSagas(t *testing.T) {
 			t.Errorf("counted %d, %v", n, err)
 		}
 		since := all[1].Since
+		if due, err := store.SagasDue(f.Context(), f.db, order.AuthorizePayment, since, 10); err != nil || len(due) != 0 {
+			t.Errorf("due before the broker has taken the question: %v, %v", due, err)
+		}
+		if _, err := f.db.ExecContext(f.Context(), "UPDATE outbox SET sent_at = time"); err != nil {
+			t.Fatal(err)
+		}
 		for began, want := range map[time.Time]int{since: 1, since.Add(-time.Microsecond): 0} {
 			due, err := store.SagasDue(f.Context(), f.db, order.AuthorizePayment, began, 10)
 			n, countErr := store.CountSagasDue(f.Context(), f.db, order.AuthorizePayment, began)

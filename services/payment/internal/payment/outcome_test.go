@@ -75,6 +75,17 @@ func TestARefusedVoidNeedsAPerson(t *testing.T) {
 	}
 }
 
+func TestARefusedReturnNeedsAPerson(t *testing.T) {
+	h := captured(t).must(t, cancelled()).runs(t, KindRefund, refused("refund_declined"))
+	if _, more := h.Next(); more || h.Settled() || h.Kept() != 2250 {
+		t.Errorf("%+v", h.Payment)
+	}
+	asked := captured(t).must(t, refundRequested("r1", 250)).runs(t, KindRefund, refused("refund_declined"))
+	if !asked.Settled() {
+		t.Error("a refund that staff asked for and that failed is over")
+	}
+}
+
 func TestKeysAreStable(t *testing.T) {
 	for want, h := range map[string]*history{
 		"pay1:authorize":   pending(t),

@@ -71,8 +71,9 @@ func (f Facts) Held() int64 { return f.Authorized - f.Captured - f.Voided }
 // Kept is what was captured and not paid back.
 func (f Facts) Kept() int64 { return f.Captured - f.Refunded }
 
-// Settled tells whether the payment is where it is wanted, or can't get there: nothing is left to be done.
+// Settled tells whether nothing is left to be done: no operation is due, and the provider refuses nothing that only a
+// person can see to, be it to release a hold or to pay a cancelled order's money back.
 func (p *Payment) Settled() bool {
 	_, more := p.Next()
-	return !more && p.BlockedCode == ""
+	return !more && p.BlockedCode == "" && (p.Desired != Voided || p.Kept() == 0)
 }

@@ -40,14 +40,24 @@ type Client struct {
 	metrics *metrics
 }
 
-// New checks the configuration and calls nobody.
-func New(cfg Config) (*Client, error) {
+// Validate says what is wrong with the configuration.
+func (cfg Config) Validate() error {
 	base, err := url.Parse(cfg.URL)
-	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return nil, errors.New("the provider's URL must be an http or https URL")
+	switch {
+	case err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https"):
+		return errors.New("the provider's URL must be an http or https URL")
+	case cfg.Timeout < 0:
+		return fmt.Errorf("the time-out of a call is %s: must be positive", cfg.Timeout)
+	case cfg.Connections < 0:
+		return fmt.Errorf("%d connections: must be positive", cfg.Connections)
 	}
-	if cfg.Timeout < 0 || cfg.Connections < 0 {
-		return nil, fmt.Errorf("time-out %s and %d connections: must be positive", cfg.Timeout, cfg.Connections)
+	return nil
+}
+
+// New makes a client. It calls nobody.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
 	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second

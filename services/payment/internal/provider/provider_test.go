@@ -187,7 +187,7 @@ func TestRetryAfter(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", "Mon, 02 Nov 2026 12:00:00 GMT")
 			w.Header().Set("Retry-After", header)
-			w.WriteHeader(429)
+			w.WriteHeader(http.StatusTooManyRequests)
 		}))
 		out := client(t, provider.Config{URL: server.URL}).Perform(t.Context(), order(), op(payment.KindAuthorize, 2250))
 		server.Close()

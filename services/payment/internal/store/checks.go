@@ -71,6 +71,9 @@ func unsettled(p *payment.Payment) string {
 	if op, more := p.Next(); more {
 		words += fmt.Sprintf(", %s after %d tries", op.Kind, p.Tries)
 	}
+	if p.Desired == payment.Voided && p.Kept() > 0 {
+		words += fmt.Sprintf(", %d %s are kept", p.Kept(), p.Currency)
+	}
 	if p.BlockedCode != "" {
 		words += ", blocked by " + p.BlockedCode
 	}

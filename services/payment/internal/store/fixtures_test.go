@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,10 +148,13 @@ func (f *fixture) get(orderID string) *payment.Payment {
 	return p
 }
 
-func (f *fixture) exec(statement string) {
+// execAll runs statements that semicolons part.
+func (f *fixture) execAll(statements string) {
 	f.Helper()
-	if _, err := f.db.ExecContext(f.Context(), statement); err != nil {
-		f.Fatal(err)
+	for statement := range strings.SplitSeq(statements, "; ") {
+		if _, err := f.db.ExecContext(f.Context(), statement); err != nil {
+			f.Fatalf("%s: %v", statement, err)
+		}
 	}
 }
 

@@ -114,9 +114,9 @@ func (w *Worker) complete(ctx context.Context, tx *sqldb.Tx, job jobs.Job, op pa
 // tell logs what people may want to know of.
 func (w *Worker) tell(ctx context.Context, p *payment.Payment, op payment.Operation, out payment.Outcome) {
 	switch {
-	case out.Result == payment.Refused && op.Kind == payment.KindVoid:
-		w.log.ErrorContext(ctx, "the provider refuses to release a hold: a person has to see to it",
-			"payment_id", p.ID, "provider_reference", p.ProviderReference, "code", out.Code, "reason", out.Reason)
+	case out.Result == payment.Refused && (op.Kind == payment.KindVoid || op.RefundID == p.ID):
+		w.log.ErrorContext(ctx, "the provider refuses to give a cancelled order's money back: a person has to see to it",
+			"operation", op.Kind, "payment_id", p.ID, "provider_reference", p.ProviderReference, "code", out.Code, "reason", out.Reason)
 	case out.Result == payment.Refused:
 		w.log.InfoContext(ctx, "the provider refused", "operation", op.Kind, "payment_id", p.ID, "code", out.Code)
 	case !out.Definite():

@@ -74,7 +74,6 @@ func TestFailures(t *testing.T) {
 		{"capture", providertest.Broken, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
 		{"capture", providertest.LoseAnswer, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
 		{"capture", providertest.Hang, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
-		{"refund", providertest.Decline, "PaymentAuthorized PaymentCaptured PaymentRefundFailed"},
 		{"refund", providertest.Unavailable, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
 		{"refund", providertest.Broken, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
 		{"refund", providertest.LoseAnswer, "PaymentAuthorized PaymentCaptured PaymentRefunded"},
@@ -125,6 +124,22 @@ func TestARefusedVoid(t *testing.T) {
 		f.says(cancel("o1"))
 		f.rests()
 		if p := f.get("o1"); p.Settled() || p.BlockedCode != "void_declined" || f.said("o1") != "PaymentAuthorized" {
+			t.Errorf("%+v, %s", p, f.said("o1"))
+		}
+	})
+}
+
+// Nor is money of a cancelled order that the provider does not pay back.
+func TestARefusedReturn(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.misbehaves("refund", 1, providertest.Decline)
+		f.says(request("o1"))
+		f.rests()
+		f.says(capture("o1"))
+		f.rests()
+		f.says(cancel("o1"))
+		f.rests()
+		if p := f.get("o1"); p.Settled() || p.Kept() != 2250 || f.said("o1") != "PaymentAuthorized PaymentCaptured PaymentRefundFailed" {
 			t.Errorf("%+v, %s", p, f.said("o1"))
 		}
 	})

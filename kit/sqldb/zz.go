@@ -1,2 +1,0 @@
-package sqldb
-func (db *DB) Commits() uint64 { return db.writer.commits.Load() }
