@@ -12,6 +12,7 @@ import (
 )
 
 func main() {
+	tune()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := command.Root().ExecuteContext(ctx); err != nil {

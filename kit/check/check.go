@@ -73,7 +73,8 @@ func run(ctx context.Context, q sqldb.Querier, count, violations string) (Result
 		return result, fmt.Errorf("violations: %w", err)
 	}
 	defer rows.Close()
-	return result, collect(rows, &result)
+	err = collect(rows, &result)
+	return result, err
 }
 
 func collect(rows *sql.Rows, result *Result) error {

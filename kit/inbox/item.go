@@ -44,9 +44,7 @@ type item struct {
 func (p *Processor) prepare(ctx context.Context, record kafka.Record) (*item, error) {
 	message, err := open(record)
 	if err != nil {
-		message.ID, message.Sequence = "", 0
-		own := fmt.Sprintf("%s/%d/%d", record.Topic, record.Partition, record.Offset)
-		return &item{Message: message, lane: lane{record.Topic, own}, trouble: &trouble{reasonEnvelope, err, true}}, nil
+		return withoutEnvelope(message, err), nil //nolint:nilerr // the message has the trouble, not the batch
 	}
 	it := &item{Message: message, lane: lane{record.Topic, record.Key}}
 	switch {
@@ -64,6 +62,13 @@ func (p *Processor) prepare(ctx context.Context, record kafka.Record) (*item, er
 		}
 	}
 	return it, nil
+}
+
+// withoutEnvelope is a message that blocks nobody: its key is its place in the topic.
+func withoutEnvelope(message Message, cause error) *item {
+	message.ID, message.Sequence = "", 0
+	own := fmt.Sprintf("%s/%d/%d", message.Topic, message.Partition, message.Offset)
+	return &item{Message: message, lane: lane{message.Topic, own}, trouble: &trouble{reasonEnvelope, cause, true}}
 }
 
 // isTransient tells whether the same work may succeed later, whatever the message.

@@ -1,9 +1,9 @@
 package inbox
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow.example/kit/telemetry"
 )
 
 type metrics struct {
@@ -15,38 +15,20 @@ type metrics struct {
 
 func newMetrics(registerer prometheus.Registerer, consumer string) metrics {
 	labels := prometheus.Labels{"consumer": consumer}
-	messages := register(registerer, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderflow_inbox_messages_total",
+	messages := telemetry.Register(registerer, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderflow_inbox_messages_total",
 		Help: "Messages by what became of them.", ConstLabels: labels}, []string{"outcome"}))
 	return metrics{
 		applied:    messages.WithLabelValues("applied"),
 		duplicates: messages.WithLabelValues("duplicate"),
 		ignored:    messages.WithLabelValues("ignored"),
 		parked:     messages.WithLabelValues("parked"),
-		dead: register(registerer, prometheus.NewCounter(prometheus.CounterOpts{Name: "orderflow_inbox_dead_lettered_total",
+		dead: telemetry.Register(registerer, prometheus.NewCounter(prometheus.CounterOpts{Name: "orderflow_inbox_dead_lettered_total",
 			Help: "Messages given up and copied to the dead-letter topic.", ConstLabels: labels})),
-		batch: register(registerer, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "orderflow_inbox_batch_messages",
+		batch: telemetry.Register(registerer, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "orderflow_inbox_batch_messages",
 			Help: "Messages in a batch.", ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(1, 2, 11)})),
-		duration: register(registerer, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "orderflow_inbox_batch_duration_seconds",
+		duration: telemetry.Register(registerer, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "orderflow_inbox_batch_duration_seconds",
 			Help: "Time to handle a batch, its commit included.", ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)})),
-		nowParked: register(registerer, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orderflow_inbox_parked_messages",
+		nowParked: telemetry.Register(registerer, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orderflow_inbox_parked_messages",
 			Help: "Messages that are parked now.", ConstLabels: labels}, []string{"status"})),
 	}
-}
-
-// register registers a collector, or gives the one that is registered under its name already.
-func register[T prometheus.Collector](registerer prometheus.Registerer, collector T) T {
-	if registerer == nil {
-		return collector
-	}
-	err := registerer.Register(collector)
-	var exists prometheus.AlreadyRegisteredError
-	if errors.As(err, &exists) {
-		if same, ok := exists.ExistingCollector.(T); ok {
-			return same
-		}
-	}
-	if err != nil {
-		panic(err) // two metrics of one name and different kinds: a mistake in this program
-	}
-	return collector
 }

@@ -2,9 +2,10 @@ package jobs
 
 import (
 	"context"
-	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow.example/kit/telemetry"
 )
 
 type metrics struct {
@@ -16,13 +17,13 @@ type metrics struct {
 func newMetrics(registerer prometheus.Registerer, kind string) metrics {
 	labels := prometheus.Labels{"kind": kind}
 	return metrics{
-		runs: register(registerer, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderflow_job_runs_total",
+		runs: telemetry.Register(registerer, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderflow_job_runs_total",
 			Help: "Runs of jobs by outcome.", ConstLabels: labels}, []string{"outcome"})),
-		duration: register(registerer, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "orderflow_job_duration_seconds",
+		duration: telemetry.Register(registerer, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "orderflow_job_duration_seconds",
 			Help: "Time of a job's call, without storing its result.", ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)})),
-		running: register(registerer, prometheus.NewGauge(prometheus.GaugeOpts{Name: "orderflow_jobs_running",
+		running: telemetry.Register(registerer, prometheus.NewGauge(prometheus.GaugeOpts{Name: "orderflow_jobs_running",
 			Help: "Jobs that run in this process.", ConstLabels: labels})),
-		unfinished: register(registerer, prometheus.NewGauge(prometheus.GaugeOpts{Name: "orderflow_jobs_unfinished",
+		unfinished: telemetry.Register(registerer, prometheus.NewGauge(prometheus.GaugeOpts{Name: "orderflow_jobs_unfinished",
 			Help: "Jobs that have not ended, in the database.", ConstLabels: labels})),
 	}
 }
@@ -34,22 +35,4 @@ func (w *Worker) measure(ctx context.Context) {
 		return
 	}
 	w.metrics.unfinished.Set(float64(count))
-}
-
-// register registers a collector, or gives the one that is registered under its name already.
-func register[T prometheus.Collector](registerer prometheus.Registerer, collector T) T {
-	if registerer == nil {
-		return collector
-	}
-	err := registerer.Register(collector)
-	var exists prometheus.AlreadyRegisteredError
-	if errors.As(err, &exists) {
-		if same, ok := exists.ExistingCollector.(T); ok {
-			return same
-		}
-	}
-	if err != nil {
-		panic(err) // two metrics of one name and different kinds: a mistake in this program
-	}
-	return collector
 }

@@ -101,6 +101,10 @@ func TestConcurrencyIsBounded(t *testing.T) {
 		for range bound {
 			receive(t, started) // all slots work at a time
 		}
+		var claimed int
+		if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM jobs WHERE lease_token IS NOT NULL").Scan(&claimed); err != nil || claimed != bound {
+			t.Errorf("%d jobs are claimed, %v; want %d", claimed, err, bound)
+		}
 		close(release)
 		for range jobs - bound {
 			receive(t, started)

@@ -1,9 +1,9 @@
 package outbox
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow.example/kit/telemetry"
 )
 
 type metrics struct {
@@ -13,10 +13,10 @@ type metrics struct {
 
 func newMetrics(registerer prometheus.Registerer) metrics {
 	gauge := func(name, help string) prometheus.Gauge {
-		return register(registerer, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}))
+		return telemetry.Register(registerer, prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}))
 	}
 	counter := func(name, help string) prometheus.Counter {
-		return register(registerer, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
+		return telemetry.Register(registerer, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
 	}
 	return metrics{
 		unsent:   gauge("orderflow_outbox_unsent_events", "Committed events that the broker has not acknowledged."),
@@ -32,22 +32,4 @@ func (m metrics) reset() {
 	m.unsent.Set(0)
 	m.oldest.Set(0)
 	m.refused.Set(0)
-}
-
-// register registers a collector, or gives the one that is registered under its name already.
-func register[T prometheus.Collector](registerer prometheus.Registerer, collector T) T {
-	if registerer == nil {
-		return collector
-	}
-	err := registerer.Register(collector)
-	var exists prometheus.AlreadyRegisteredError
-	if errors.As(err, &exists) {
-		if same, ok := exists.ExistingCollector.(T); ok {
-			return same
-		}
-	}
-	if err != nil {
-		panic(err) // two metrics of one name and different kinds: a mistake in this program
-	}
-	return collector
 }

@@ -247,6 +247,80 @@ func TestRelaySendsWhatIsCommittedBeforeItStops(t *testing.T) {
 	})
 }
 
+// What was committed while nobody looked is sent even when the relay is told to stop at once.
+func TestStopIsNoReasonToForget(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		var want []string
+		for n := range 20 { // which of its occasions the relay sees first is a matter of chance
+			want = append(want, fmt.Sprintf("k %d", n+1))
+			add(t, db, "a.events", want[n])
+			b := newBroker()
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := newRelay(db, b.send, slog.New(slog.DiscardHandler), nil).active(ctx, noLock{}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.has(); !slices.Equal(got, want[n:]) {
+				t.Fatalf("sent %v, want %v", got, want[n:])
+			}
+		}
+	})
+}
+
+// Between the acknowledgement and its mark an event is not sent again.
+func TestAcknowledgedIsNotSentAgain(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		b := newBroker(func(records []kafka.Record) ([]bool, error) {
+			return []bool{true, false, true}, &kafka.SendError{Index: 1, Err: errors.New("no leader")}
+		})
+		marking := &turn{relay: newRelay(db, b.send, slog.New(slog.DiscardHandler), nil), marks: newMarks()} // nobody marks
+		if err := marking.inspect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		add(t, db, "a.events", "k 1", "l 1", "m 1")
+		for range 3 {
+			if err := errors.Join(marking.sendUnsent(t.Context()), marking.sweep(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		marking.restart()
+		add(t, db, "a.events", "k 2")
+		if err := marking.sendUnsent(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.has(); !slices.Equal(got, []string{"k 1", "m 1", "l 1", "k 2"}) {
+			t.Errorf("sent %v", got)
+		}
+		if left := unsent(t, db); len(left) != 4 {
+			t.Errorf("unmarked %v", left)
+		}
+	})
+}
+
+// More events than a batch holds wait behind a refused one: those of other keys still go on.
+func TestLongQueueBehindARefusal(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		events := []string{"k 1"}
+		for n := range 2*batchRows + 100 {
+			events = append(events, fmt.Sprintf("k %d", n+2))
+		}
+		b := newBroker(func(records []kafka.Record) ([]bool, error) {
+			return acks(len(records), 0), &kafka.SendError{Err: ck.NewError(ck.ErrMsgSizeTooLarge, "too large", false)}
+		})
+		blocked := &turn{relay: newRelay(db, b.send, slog.New(slog.DiscardHandler), nil), marks: newMarks()}
+		if err := blocked.inspect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		add(t, db, "a.events", append(events, "l 1", "l 2")...)
+		if err := blocked.sendUnsent(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.has(); !slices.Equal(got, []string{"l 1", "l 2"}) {
+			t.Errorf("sent %v", got)
+		}
+	})
+}
+
 func TestOneRelayIsActive(t *testing.T) {
 	for name, url := range map[string]func(testing.TB) string{"sqlite": sqldbtest.SQLiteURL, "postgres": sqldbtest.PostgresURL} {
 		t.Run(name, func(t *testing.T) {

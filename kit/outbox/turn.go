@@ -29,12 +29,12 @@ func (t *turn) sendUnsent(ctx context.Context) error {
 	delay := firstPause
 	for {
 		t.marks.forgetMarked()
-		rows, err := t.unsent(ctx)
+		rows, more, err := t.unsent(ctx)
 		if err != nil {
 			return err
 		}
 		batch := t.sendable(rows)
-		if len(rows) == 0 || len(batch) == 0 && t.unordered() {
+		if len(rows) == 0 || len(batch) == 0 && !more {
 			return nil
 		}
 		err = t.sendBatch(ctx, batch)
@@ -66,11 +66,14 @@ func (t *turn) unordered() bool { return t.relay.db.Flavor() == sqldb.Postgres }
 
 // unsent reads the next rows. Where commits are unordered it reads from the lowest unsent row each time: one snapshot
 // that shows a row of a key shows those before it, while a cursor could pass an earlier row that commits later.
-func (t *turn) unsent(ctx context.Context) ([]Row, error) {
+// It reads past what waits at the front, and tells whether there may be more.
+func (t *turn) unsent(ctx context.Context) (rows []Row, more bool, err error) {
+	after, limit := t.cursor, batchRows
 	if t.unordered() {
-		return unsentAfter(ctx, t.relay.db, 0, batchRows+t.marks.size()+len(t.behind))
+		after, limit = 0, batchRows+t.marks.size()+len(t.behind)
 	}
-	return unsentAfter(ctx, t.relay.db, t.cursor, batchRows)
+	rows, err = unsentAfter(ctx, t.relay.db, after, limit)
+	return rows, len(rows) == limit, err
 }
 
 // sendable leaves out what is acknowledged already and what waits behind a refused row.

@@ -31,7 +31,7 @@ func TestNoTokenIsTheFirstPage(t *testing.T) {
 }
 
 func TestForeignTokensAreTheClientsError(t *testing.T) {
-	for _, token := range []string{"%%%", "bm90IGpzb24", "W10"} {
+	for _, token := range []string{"%%%", "bm90IGpzb24", "W10", "eyJvdGhlciI6MX0"} {
 		_, err := Position[position](token)
 		if e := errs.From(err); err == nil || e.Code != errs.InvalidArgument || e.Fields[0].Name != "pageToken" {
 			t.Errorf("%q: got %v", token, err)

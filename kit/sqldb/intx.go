@@ -68,7 +68,7 @@ func (db *DB) oncePostgres(ctx context.Context, fn func(ctx context.Context, tx 
 	if err != nil {
 		return nil, fmt.Errorf("database connection: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // back to the pool; what a broken one says was said by its statements
 
 	inside := context.WithValue(ctx, insideTx{db}, true)
 	begun, err := conn.BeginTx(context.WithoutCancel(ctx), nil)

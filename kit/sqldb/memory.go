@@ -109,7 +109,7 @@ func sumOf(files fs.FS) (string, error) {
 		if err != nil {
 			return err
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it was only read
 		fmt.Fprintln(sum, path)
 		_, err = io.Copy(sum, file)
 		return err

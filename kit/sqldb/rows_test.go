@@ -120,7 +120,11 @@ func TestABrokenConnectionIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	_ = db.writer.conn.Raw(func(any) error { return driver.ErrBadConn }) // database/sql closes it
 	if _, err := db.ExecContext(t.Context(), "CREATE TABLE t (n INTEGER PRIMARY KEY)"); err == nil {
 		t.Error("a closed connection worked")

@@ -6,6 +6,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -88,17 +89,14 @@ func (db *DB) Conn(ctx context.Context) (*sql.Conn, error) { return db.pool.Conn
 // Close waits for the transactions under way and closes all connections.
 func (db *DB) Close() error {
 	db.signals.close()
-	var err error
+	var failures []error
 	if db.writer != nil {
-		err = db.writer.close()
+		failures = append(failures, db.writer.close())
 	}
 	if db.reads != nil {
-		db.reads.close()
+		failures = append(failures, db.reads.close())
 	}
-	if e := db.pool.Close(); err == nil {
-		err = e
-	}
-	return err
+	return errors.Join(append(failures, db.pool.Close())...)
 }
 
 // QueryContext reads outside of a transaction, what is committed.

@@ -48,7 +48,7 @@ func openWriter(ctx context.Context, dsn string) (*writer, error) {
 		queue:   make(chan *call, queued),
 		stopped: make(chan struct{}),
 	}
-	go w.loop()
+	go w.loop() //nolint:contextcheck // the writer outlives the call that opens it
 	return w, nil
 }
 
@@ -247,7 +247,7 @@ func (w *writer) rollback() {
 
 // reconnect replaces the connection. When that fails, the next transaction meets the old one and tries again.
 func (w *writer) reconnect() {
-	w.stmts.close()
+	_ = w.stmts.close()                                          // they are of the broken connection
 	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn }) // makes database/sql close it for good
 	_ = w.conn.Close()                                           // it is closed
 	conn, err := w.pool.Conn(context.Background())
@@ -266,8 +266,7 @@ func (w *writer) close() error {
 	}
 	w.mu.Unlock()
 	<-w.stopped
-	w.stmts.close()
-	return errors.Join(w.conn.Close(), w.pool.Close())
+	return errors.Join(w.stmts.close(), w.conn.Close(), w.pool.Close())
 }
 
 func (w *writer) run(query string) error {

@@ -3,18 +3,14 @@ package app
 
 import (
 	"context"
-	"errors"
 
 	"google.golang.org/grpc"
 
 	"orderflow.example/inventory/internal/api"
 	"orderflow.example/inventory/internal/events"
 	"orderflow.example/inventory/internal/store"
-	"orderflow.example/kit/auth"
-	"orderflow.example/kit/avro"
 	"orderflow.example/kit/check"
 	"orderflow.example/kit/inbox"
-	"orderflow.example/kit/kafka"
 	"orderflow.example/kit/service"
 	"orderflow.example/kit/timer"
 	"orderflow.example/proto/access"
@@ -28,19 +24,14 @@ const Version = "0.1.0"
 
 // Spec is what the inventory service is, whatever its environment.
 func Spec() service.Spec {
-	spec := service.Spec{
+	return service.Spec{
 		Name:       "inventory",
 		Version:    Version,
 		Migrations: store.Migrations(),
+		Types:      service.Types(schemas.Types("inventory", "order")),
 		Writes:     schemas.Writes("inventory"),
+		Topics:     service.Topics(schemas.TopicsOf("inventory")),
 	}
-	for _, t := range schemas.Types("inventory", "order") {
-		spec.Types = append(spec.Types, avro.Type(t))
-	}
-	for _, t := range schemas.TopicsOf(spec.Name) {
-		spec.Topics = append(spec.Topics, kafka.Topic{Name: t.Name, Partitions: t.Partitions, Compacted: t.Compacted, Retention: t.Retention})
-	}
-	return spec
 }
 
 // New wires the service; Run of the result runs it.
@@ -66,27 +57,19 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		Name: "reservation_expiry", Every: cfg.ExpiryTick, Safe: s.Passed, Fire: expiry.Fire, Now: s.DB.Now, Log: s.Log,
 	}}
 
-	if err := describeAPI(s, api.New(api.Config{DB: s.DB, Store: stock})); err != nil {
-		return nil, errors.Join(err, s.Close())
+	methods := api.New(api.Config{DB: s.DB, Store: stock})
+	err = s.Describe(service.API{
+		Documents: openapi.Files,
+		Register:  func(r grpc.ServiceRegistrar) { inventoryv1.RegisterInventoryServiceServer(r, methods) },
+		Gateway:   inventoryv1.RegisterInventoryServiceHandler,
+		Created:   []string{inventoryv1.InventoryService_CreateProduct_FullMethodName},
+		Rules:     service.Rules(access.Rules(inventoryv1.File_orderflow_inventory_v1_inventory_service_proto)),
+	})
+	if err != nil {
+		return nil, err
 	}
 	s.Checks = append(check.Common(), store.Checks(s.Codec.Decode)...)
 	return s, nil
-}
-
-func describeAPI(s *service.Service, methods *api.Server) error {
-	document, err := openapi.Files.ReadFile("inventory.swagger.json")
-	if err != nil {
-		return err
-	}
-	s.API.OpenAPI = document
-	s.API.Register = func(r grpc.ServiceRegistrar) { inventoryv1.RegisterInventoryServiceServer(r, methods) }
-	s.API.Gateway = append(s.API.Gateway, inventoryv1.RegisterInventoryServiceHandler)
-	s.API.Created = []string{inventoryv1.InventoryService_CreateProduct_FullMethodName}
-	s.API.Rules = make(map[string]auth.Rule)
-	for method, rule := range access.Rules(inventoryv1.File_orderflow_inventory_v1_inventory_service_proto) {
-		s.API.Rules[method] = auth.Rule{Public: rule.Public, Roles: rule.Roles}
-	}
-	return nil
 }
 
 // Run wires the service and runs it until ctx ends.

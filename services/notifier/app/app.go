@@ -3,15 +3,11 @@ package app
 
 import (
 	"context"
-	"errors"
 
 	"google.golang.org/grpc"
 
-	"orderflow.example/kit/auth"
-	"orderflow.example/kit/avro"
 	"orderflow.example/kit/check"
 	"orderflow.example/kit/inbox"
-	"orderflow.example/kit/kafka"
 	"orderflow.example/kit/service"
 	"orderflow.example/notifier/internal/api"
 	"orderflow.example/notifier/internal/delivery"
@@ -28,19 +24,14 @@ const Version = "0.1.0"
 
 // Spec is what the notifier is, whatever its environment.
 func Spec() service.Spec {
-	spec := service.Spec{
+	return service.Spec{
 		Name:       "notifier",
 		Version:    Version,
 		Migrations: store.Migrations(),
+		Types:      service.Types(schemas.Types("notifier", "order")),
 		Writes:     schemas.Writes("notifier"),
+		Topics:     service.Topics(schemas.TopicsOf("notifier")),
 	}
-	for _, t := range schemas.Types("notifier", "order") {
-		spec.Types = append(spec.Types, avro.Type(t))
-	}
-	for _, t := range schemas.TopicsOf(spec.Name) {
-		spec.Topics = append(spec.Topics, kafka.Topic{Name: t.Name, Partitions: t.Partitions, Compacted: t.Compacted, Retention: t.Retention})
-	}
-	return spec
 }
 
 // New wires the service; Run of the result runs it.
@@ -74,26 +65,18 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		s.Closers = append(s.Closers, c.Close)
 	}
 
-	if err := describeAPI(s, api.New(s.DB)); err != nil {
-		return nil, errors.Join(err, s.Close())
+	methods := api.New(s.DB)
+	err = s.Describe(service.API{
+		Documents: openapi.Files,
+		Register:  func(r grpc.ServiceRegistrar) { notifierv1.RegisterNotifierServiceServer(r, methods) },
+		Gateway:   notifierv1.RegisterNotifierServiceHandler,
+		Rules:     service.Rules(access.Rules(notifierv1.File_orderflow_notifier_v1_notifier_service_proto)),
+	})
+	if err != nil {
+		return nil, err
 	}
 	s.Checks = append(check.Common(), store.Checks(s.Codec.Decode)...)
 	return s, nil
-}
-
-func describeAPI(s *service.Service, methods *api.Server) error {
-	document, err := openapi.Files.ReadFile("notifier.swagger.json")
-	if err != nil {
-		return err
-	}
-	s.API.OpenAPI = document
-	s.API.Register = func(r grpc.ServiceRegistrar) { notifierv1.RegisterNotifierServiceServer(r, methods) }
-	s.API.Gateway = append(s.API.Gateway, notifierv1.RegisterNotifierServiceHandler)
-	s.API.Rules = make(map[string]auth.Rule)
-	for method, rule := range access.Rules(notifierv1.File_orderflow_notifier_v1_notifier_service_proto) {
-		s.API.Rules[method] = auth.Rule{Public: rule.Public, Roles: rule.Roles}
-	}
-	return nil
 }
 
 // Run wires the service and runs it until ctx ends.

@@ -14,19 +14,13 @@ type DeliveryFact struct {
 
 // DeliveryFacts reads all deliveries.
 func DeliveryFacts(ctx context.Context, q sqldb.Querier) ([]DeliveryFact, error) {
-	rows, err := q.QueryContext(ctx, `SELECT n.id, n.order_id, n.fact_id, n.fact_type, d.channel, d.recipient, d.status
+	facts, err := sqldb.Collect(ctx, q, func(row sqldb.Scanner) (f DeliveryFact, err error) {
+		err = row.Scan(&f.NotificationID, &f.OrderID, &f.FactID, &f.FactType, &f.Channel, &f.Recipient, &f.Status)
+		return f, err
+	}, `SELECT n.id, n.order_id, n.fact_id, n.fact_type, d.channel, d.recipient, d.status
 		FROM notifications n JOIN deliveries d ON d.notification_id = n.id ORDER BY n.id, d.position`)
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
 	}
-	defer rows.Close()
-	var facts []DeliveryFact
-	for rows.Next() {
-		var f DeliveryFact
-		if err := rows.Scan(&f.NotificationID, &f.OrderID, &f.FactID, &f.FactType, &f.Channel, &f.Recipient, &f.Status); err != nil {
-			return nil, fmt.Errorf("read deliveries: %w", err)
-		}
-		facts = append(facts, f)
-	}
-	return facts, rows.Err()
+	return facts, nil
 }

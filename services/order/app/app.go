@@ -7,10 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	"orderflow.example/kit/auth"
-	"orderflow.example/kit/avro"
 	"orderflow.example/kit/inbox"
-	"orderflow.example/kit/kafka"
 	"orderflow.example/kit/service"
 	"orderflow.example/kit/timer"
 	"orderflow.example/order/internal/api"
@@ -27,19 +24,14 @@ const Version = "0.1.0"
 
 // Spec is what the order service is, whatever its environment.
 func Spec() service.Spec {
-	spec := service.Spec{
+	return service.Spec{
 		Name:       "order",
 		Version:    Version,
 		Migrations: store.Migrations(),
+		Types:      service.Types(schemas.Types("order", "inventory", "payment")),
 		Writes:     schemas.Writes("order"),
+		Topics:     service.Topics(schemas.TopicsOf("order")),
 	}
-	for _, t := range schemas.Types("order", "inventory", "payment") {
-		spec.Types = append(spec.Types, avro.Type(t))
-	}
-	for _, t := range schemas.TopicsOf(spec.Name) {
-		spec.Topics = append(spec.Topics, kafka.Topic{Name: t.Name, Partitions: t.Partitions, Compacted: t.Compacted, Retention: t.Retention})
-	}
-	return spec
 }
 
 // New wires the service; Run of the result runs it.
@@ -80,27 +72,18 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := describeAPI(s, methods); err != nil {
-		return nil, errors.Join(err, s.Close())
+	err = s.Describe(service.API{
+		Documents: openapi.Files,
+		Register:  func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, methods) },
+		Gateway:   orderv1.RegisterOrderServiceHandler,
+		Created:   []string{orderv1.OrderService_CreateOrder_FullMethodName},
+		Rules:     service.Rules(access.Rules(orderv1.File_orderflow_order_v1_order_service_proto)),
+	})
+	if err != nil {
+		return nil, err
 	}
 	s.Checks = checks(s, limits)
 	return s, nil
-}
-
-func describeAPI(s *service.Service, methods *api.Server) error {
-	document, err := openapi.Files.ReadFile("order.swagger.json")
-	if err != nil {
-		return err
-	}
-	s.API.OpenAPI = document
-	s.API.Register = func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, methods) }
-	s.API.Gateway = append(s.API.Gateway, orderv1.RegisterOrderServiceHandler)
-	s.API.Created = []string{orderv1.OrderService_CreateOrder_FullMethodName}
-	s.API.Rules = make(map[string]auth.Rule)
-	for method, rule := range access.Rules(orderv1.File_orderflow_order_v1_order_service_proto) {
-		s.API.Rules[method] = auth.Rule{Public: rule.Public, Roles: rule.Roles}
-	}
-	return nil
 }
 
 // Run wires the service and runs it until ctx ends.

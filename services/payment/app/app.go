@@ -7,12 +7,9 @@ import (
 
 	"google.golang.org/grpc"
 
-	"orderflow.example/kit/auth"
-	"orderflow.example/kit/avro"
 	"orderflow.example/kit/check"
 	"orderflow.example/kit/inbox"
 	"orderflow.example/kit/jobs"
-	"orderflow.example/kit/kafka"
 	"orderflow.example/kit/service"
 	"orderflow.example/payment/internal/api"
 	"orderflow.example/payment/internal/events"
@@ -23,7 +20,6 @@ import (
 	paymentv1 "orderflow.example/proto/gen/orderflow/payment/v1"
 	"orderflow.example/proto/openapi"
 	"orderflow.example/schemas"
-	ownevents "orderflow.example/schemas/paymentv1"
 )
 
 // Version is the service's version.
@@ -31,29 +27,14 @@ const Version = "0.1.0"
 
 // Spec is what the payment service is, whatever its environment.
 func Spec() service.Spec {
-	spec := service.Spec{
+	return service.Spec{
 		Name:       "payment",
 		Version:    Version,
 		Migrations: store.Migrations(),
-		Writes: map[string][]string{
-			schemas.PaymentEvents: {
-				(*ownevents.PaymentAuthorized)(nil).RecordName(),
-				(*ownevents.PaymentDeclined)(nil).RecordName(),
-				(*ownevents.PaymentCaptured)(nil).RecordName(),
-				(*ownevents.PaymentCaptureFailed)(nil).RecordName(),
-				(*ownevents.PaymentVoided)(nil).RecordName(),
-				(*ownevents.PaymentRefunded)(nil).RecordName(),
-				(*ownevents.PaymentRefundFailed)(nil).RecordName(),
-			},
-		},
+		Types:      service.Types(schemas.Types("payment", "order")),
+		Writes:     schemas.Writes("payment"),
+		Topics:     service.Topics(schemas.TopicsOf("payment")),
 	}
-	for _, t := range schemas.Types("payment", "order") {
-		spec.Types = append(spec.Types, avro.Type(t))
-	}
-	for _, t := range schemas.TopicsOf(spec.Name) {
-		spec.Topics = append(spec.Topics, kafka.Topic{Name: t.Name, Partitions: t.Partitions, Compacted: t.Compacted, Retention: t.Retention})
-	}
-	return spec
 }
 
 // New wires the service; Run of the result runs it.
@@ -80,31 +61,24 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.Closers = append(s.Closers, func() error { client.Close(); return nil })
 	s.Workers = []*jobs.Worker{jobs.NewWorker(jobs.Config{
 		DB: s.DB, Kind: worker.Kind, Concurrency: cfg.ProviderConcurrency, Timeout: client.Longest(),
 		Handle: worker.New(s.DB, payments, client, s.Log).Handle, Log: s.Log, Metrics: s.Telemetry.Metrics,
 	})}
 
-	if err := describeAPI(s, api.New(s.DB)); err != nil {
-		return nil, errors.Join(err, s.Close())
+	methods := api.New(s.DB)
+	err = s.Describe(service.API{
+		Documents: openapi.Files,
+		Register:  func(r grpc.ServiceRegistrar) { paymentv1.RegisterPaymentServiceServer(r, methods) },
+		Gateway:   paymentv1.RegisterPaymentServiceHandler,
+		Rules:     service.Rules(access.Rules(paymentv1.File_orderflow_payment_v1_payment_service_proto)),
+	})
+	if err != nil {
+		return nil, err
 	}
 	s.Checks = append(check.Common(), store.Checks(s.Codec.Decode)...)
 	return s, nil
-}
-
-func describeAPI(s *service.Service, methods *api.Server) error {
-	document, err := openapi.Files.ReadFile("payment.swagger.json")
-	if err != nil {
-		return err
-	}
-	s.API.OpenAPI = document
-	s.API.Register = func(r grpc.ServiceRegistrar) { paymentv1.RegisterPaymentServiceServer(r, methods) }
-	s.API.Gateway = append(s.API.Gateway, paymentv1.RegisterPaymentServiceHandler)
-	s.API.Rules = make(map[string]auth.Rule)
-	for method, rule := range access.Rules(paymentv1.File_orderflow_payment_v1_payment_service_proto) {
-		s.API.Rules[method] = auth.Rule{Public: rule.Public, Roles: rule.Roles}
-	}
-	return nil
 }
 
 // Run wires the service and runs it until ctx ends.

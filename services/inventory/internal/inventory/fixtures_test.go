@@ -78,7 +78,7 @@ func (h *house) record(r *Reservation, events []Event) []Event {
 func (h *house) checkStock() {
 	h.Helper()
 	for id, product := range h.shelf {
-		if err := product.Stock.Check(); err != nil {
+		if err := contradiction(product.Stock); err != nil {
 			h.Fatalf("product %s: %v", id, err)
 		}
 	}
@@ -132,4 +132,18 @@ func names(events []Event) string {
 		short = append(short, name[strings.LastIndexByte(name, '.')+1:])
 	}
 	return strings.Join(short, " ")
+}
+
+// contradiction says how the levels contradict each other; it is nil when they don't.
+func contradiction(s Stock) error {
+	switch expected := s.Initial + s.Adjustments - s.Committed + s.Returned; {
+	case s.OnHand != expected:
+		return fmt.Errorf("on_hand %d, but initial %d + adjustments %d - committed %d + returned %d = %d",
+			s.OnHand, s.Initial, s.Adjustments, s.Committed, s.Returned, expected)
+	case s.Reserved < 0:
+		return fmt.Errorf("reserved %d is below 0", s.Reserved)
+	case s.Reserved > s.OnHand:
+		return fmt.Errorf("oversold: reserved %d of %d on hand", s.Reserved, s.OnHand)
+	}
+	return nil
 }

@@ -158,18 +158,3 @@ func TestEventsOfOthersAreNotFolded(t *testing.T) {
 		t.Error("stock of a product that is not there was reserved")
 	}
 }
-
-func TestCheckFindsContradictions(t *testing.T) {
-	for name, s := range map[string]Stock{
-		"sum":      {OnHand: 2, Initial: 1},
-		"negative": {OnHand: 1, Initial: 1, Reserved: -1},
-		"oversold": {OnHand: 1, Initial: 1, Reserved: 2},
-	} {
-		if s.Check() == nil {
-			t.Errorf("%s: not found", name)
-		}
-	}
-	if err := (&Stock{OnHand: 4, Reserved: 4, Initial: 5, Adjustments: 1, Committed: 3, Returned: 1}).Check(); err != nil {
-		t.Error(err)
-	}
-}

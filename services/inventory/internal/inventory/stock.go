@@ -49,20 +49,6 @@ func (s *Stock) Apply(event Event) error {
 	return nil
 }
 
-// Check says how the levels contradict each other; it is nil when they don't.
-func (s *Stock) Check() error {
-	switch expected := s.Initial + s.Adjustments - s.Committed + s.Returned; {
-	case s.OnHand != expected:
-		return fmt.Errorf("on_hand %d, but initial %d + adjustments %d - committed %d + returned %d = %d",
-			s.OnHand, s.Initial, s.Adjustments, s.Committed, s.Returned, expected)
-	case s.Reserved < 0:
-		return fmt.Errorf("reserved %d is below 0", s.Reserved)
-	case s.Reserved > s.OnHand:
-		return fmt.Errorf("oversold: reserved %d of %d on hand", s.Reserved, s.OnHand)
-	}
-	return nil
-}
-
 // Adjust adds delta pieces to the stock or takes them away. What orders hold can't be taken: FailedPrecondition,
 // INSUFFICIENT_STOCK, naming what is available.
 func Adjust(p *Product, delta int64, reason, actor string, now time.Time) ([]Event, error) {

@@ -6,11 +6,12 @@ import (
 
 	"orderflow.example/inventory/internal/inventory"
 	"orderflow.example/kit/check"
+	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
 )
 
 // Checks are the invariants of products, stock and reservations.
-func Checks(decode Decode) []check.Check {
+func Checks(decode outbox.Decode) []check.Check {
 	return []check.Check{
 		{Name: "no product is oversold", Run: overLevels(notOversold)},
 		{Name: "reserved stock is what orders hold", Run: overLevels(heldByOrders)},
@@ -32,7 +33,7 @@ type Level struct {
 
 // Levels reads the stock of all products in one statement, so that it is one moment's.
 func Levels(ctx context.Context, q sqldb.Querier) ([]Level, error) {
-	rows, err := q.QueryContext(ctx, `SELECT s.product_id, s.on_hand, s.reserved, s.initial, s.adjustments, s.committed, s.returned,
+	levels, err := sqldb.Collect(ctx, q, scanLevel, `SELECT s.product_id, s.on_hand, s.reserved, s.initial, s.adjustments, s.committed, s.returned,
 			COALESCE(o.held, 0), COALESCE(o.taken, 0), COALESCE(o.back, 0)
 		FROM stock s LEFT JOIN (
 			SELECT l.product_id,
@@ -44,14 +45,12 @@ func Levels(ctx context.Context, q sqldb.Querier) ([]Level, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read stock levels: %w", err)
 	}
-	levels, err := collect(rows, func(row interface{ Scan(...any) error }) (l Level, err error) {
-		err = row.Scan(&l.ProductID, &l.OnHand, &l.Reserved, &l.Initial, &l.Adjustments, &l.Committed, &l.Returned, &l.Held, &l.Taken, &l.Back)
-		return l, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read stock levels: %w", err)
-	}
 	return levels, nil
+}
+
+func scanLevel(row sqldb.Scanner) (l Level, err error) {
+	err = row.Scan(&l.ProductID, &l.OnHand, &l.Reserved, &l.Initial, &l.Adjustments, &l.Committed, &l.Returned, &l.Held, &l.Taken, &l.Back)
+	return l, err
 }
 
 // overLevels checks each product; a rule says what is wrong, or nothing.

@@ -68,20 +68,17 @@ func ListProducts(ctx context.Context, q sqldb.Querier, f ProductFilter) (page [
 	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM products WHERE "+passes, f.Archived).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count products: %w", err)
 	}
-	rows, err := q.QueryContext(ctx, selectProducts+"WHERE "+passes+" AND p.id > $2 ORDER BY p.id LIMIT $3", f.Archived, f.After, f.Limit)
-	if err == nil {
-		page, err = collect(rows, scanProduct)
-	}
+	page, err = sqldb.Collect(ctx, q, scanProduct, selectProducts+"WHERE "+passes+" AND p.id > $2 ORDER BY p.id LIMIT $3", f.Archived, f.After, f.Limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list products: %w", err)
 	}
 	return page, total, nil
 }
 
-func scanProduct(row interface{ Scan(...any) error }) (*inventory.Product, error) {
+func scanProduct(row sqldb.Scanner) (*inventory.Product, error) {
 	var p inventory.Product
 	s := &p.Stock
-	err := row.Scan(&p.ID, &p.SKU, &p.Name, &p.Description, &p.Price, &p.Currency, &p.Version, &p.Archived, instant{&p.CreatedAt}, instant{&p.UpdatedAt},
+	err := row.Scan(&p.ID, &p.SKU, &p.Name, &p.Description, &p.Price, &p.Currency, &p.Version, &p.Archived, sqldb.Instant(&p.CreatedAt), sqldb.Instant(&p.UpdatedAt),
 		&s.OnHand, &s.Reserved, &s.Initial, &s.Adjustments, &s.Committed, &s.Returned, &s.LowThreshold, &s.Sequence)
 	if err != nil {
 		return nil, err

@@ -15,11 +15,7 @@ import (
 //
 // The log has each version already, so these rows are unnumbered in it, and only the message carries the sequence.
 func (s *Store) Republish(ctx context.Context, tx *sqldb.Tx, encode func(topic string, r outbox.Record) ([]byte, error), after string, limit int) (last string, count int, err error) {
-	rows, err := tx.QueryContext(ctx, selectProducts+"WHERE p.id > $1 ORDER BY p.id LIMIT $2"+tx.ForUpdate(), after, limit)
-	if err != nil {
-		return "", 0, fmt.Errorf("read products: %w", err)
-	}
-	page, err := collect(rows, scanProduct)
+	page, err := sqldb.Collect(ctx, tx, scanProduct, selectProducts+"WHERE p.id > $1 ORDER BY p.id LIMIT $2"+tx.ForUpdate(), after, limit)
 	if err != nil {
 		return "", 0, fmt.Errorf("read products: %w", err)
 	}

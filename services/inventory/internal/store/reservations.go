@@ -35,8 +35,8 @@ type ReservationFilter struct {
 // ListReservations reads a page of reservations, newest order first, and how many pass the filter on all pages. Order
 // ids begin with their time, so their order is that of the orders.
 func ListReservations(ctx context.Context, q sqldb.Querier, f ReservationFilter) (page []*inventory.Reservation, total int64, err error) {
-	where, args := f.where()
-	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM reservations"+where, args...).Scan(&total); err != nil {
+	where := f.where()
+	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM reservations"+where.String(), where.Args()...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count reservations: %w", err)
 	}
 	page, err = ReservationPage(ctx, q, f)
@@ -45,53 +45,43 @@ func ListReservations(ctx context.Context, q sqldb.Querier, f ReservationFilter)
 
 // ReservationPage reads a page alone.
 func ReservationPage(ctx context.Context, q sqldb.Querier, f ReservationFilter) ([]*inventory.Reservation, error) {
-	where, args := f.where()
+	where := f.where()
 	if f.Before != "" {
-		args = append(args, f.Before)
-		where += fmt.Sprintf(" AND order_id < $%d", len(args))
+		where.Add("order_id < ?", f.Before)
 	}
-	args = append(args, f.Limit)
-	rows, err := q.QueryContext(ctx, fmt.Sprintf("%s%s ORDER BY order_id DESC LIMIT $%d", selectReservations, where, len(args)), args...)
-	if err != nil {
-		return nil, fmt.Errorf("list reservations: %w", err)
-	}
-	page, err := collect(rows, scanReservation)
+	query := selectReservations + where.String() + " ORDER BY order_id DESC LIMIT " + where.Arg(f.Limit)
+	page, err := sqldb.Collect(ctx, q, scanReservation, query, where.Args()...)
 	if err != nil {
 		return nil, fmt.Errorf("list reservations: %w", err)
 	}
 	return page, readLines(ctx, q, page)
 }
 
-func (f ReservationFilter) where() (string, []any) {
-	where := []string{"1 = 1"}
-	var args []any
+func (f ReservationFilter) where() *sqldb.Where {
+	where := &sqldb.Where{}
 	if f.OrderID != "" {
-		args = append(args, f.OrderID)
-		where = append(where, "order_id = $1")
+		where.Add("order_id = ?", f.OrderID)
 	}
 	if len(f.Statuses) > 0 {
-		where = append(where, "status IN "+sqldb.In(len(f.Statuses), len(args)+1))
-		for _, s := range f.Statuses {
-			args = append(args, string(s))
+		marks := make([]string, len(f.Statuses))
+		for i, s := range f.Statuses {
+			marks[i] = where.Arg(string(s))
 		}
+		where.Add("status IN (" + strings.Join(marks, ", ") + ")")
 	}
-	return " WHERE " + strings.Join(where, " AND "), args
+	return where
 }
 
 // due reads the first holds whose time is over, and locks them; what another transaction has locked is left to it.
 func due(ctx context.Context, tx *sqldb.Tx, before time.Time, limit int) ([]*inventory.Reservation, error) {
-	rows, err := tx.QueryContext(ctx, selectReservations+"WHERE status = 'HELD' AND expires_at <= $1 ORDER BY expires_at, order_id LIMIT $2"+tx.SkipLocked(),
-		sqldb.Micros(before), limit)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, scanReservation)
+	return sqldb.Collect(ctx, tx, scanReservation,
+		selectReservations+"WHERE status = 'HELD' AND expires_at <= $1 ORDER BY expires_at, order_id LIMIT $2"+tx.SkipLocked(), sqldb.Micros(before), limit)
 }
 
 // readLines fills the lines of reservations in.
 func readLines(ctx context.Context, q sqldb.Querier, reservations []*inventory.Reservation) error {
 	byOrder := make(map[string]*inventory.Reservation, len(reservations))
-	ids := make([]any, 0, len(reservations))
+	ids := make([]string, 0, len(reservations))
 	for _, r := range reservations {
 		byOrder[r.OrderID] = r
 		ids = append(ids, r.OrderID)
@@ -100,23 +90,16 @@ func readLines(ctx context.Context, q sqldb.Querier, reservations []*inventory.R
 		order string
 		inventoryv1.StockLine
 	}
-	for chunk := range slices.Chunk(ids, idsAtOnce) {
-		args := sqldb.Padded(slices.Clone(chunk))
-		rows, err := q.QueryContext(ctx, "SELECT order_id, product_id, quantity FROM reservation_lines WHERE order_id IN "+sqldb.In(len(args), 1), args...)
-		if err != nil {
-			return err
-		}
-		lines, err := collect(rows, func(row interface{ Scan(...any) error }) (l line, err error) {
-			err = row.Scan(&l.order, &l.ProductID, &l.Quantity)
-			return l, err
-		})
-		if err != nil {
-			return err
-		}
-		for _, l := range lines {
-			r := byOrder[l.order]
-			r.Lines = append(r.Lines, l.StockLine)
-		}
+	lines, err := sqldb.CollectIn(ctx, q, func(row sqldb.Scanner) (l line, err error) {
+		err = row.Scan(&l.order, &l.ProductID, &l.Quantity)
+		return l, err
+	}, "SELECT order_id, product_id, quantity FROM reservation_lines WHERE order_id", ids, "")
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		r := byOrder[l.order]
+		r.Lines = append(r.Lines, l.StockLine)
 	}
 	for _, r := range reservations { // the database's collation may differ from the order of the events' lines
 		slices.SortFunc(r.Lines, func(a, b inventoryv1.StockLine) int { return cmp.Compare(a.ProductID, b.ProductID) })
@@ -124,9 +107,9 @@ func readLines(ctx context.Context, q sqldb.Querier, reservations []*inventory.R
 	return nil
 }
 
-func scanReservation(row interface{ Scan(...any) error }) (*inventory.Reservation, error) {
+func scanReservation(row sqldb.Scanner) (*inventory.Reservation, error) {
 	var r inventory.Reservation
-	err := row.Scan(&r.OrderID, &r.Status, instant{&r.ExpiresAt}, &r.Sequence, instant{&r.CreatedAt}, instant{&r.UpdatedAt})
+	err := row.Scan(&r.OrderID, &r.Status, sqldb.Instant(&r.ExpiresAt), &r.Sequence, sqldb.Instant(&r.CreatedAt), sqldb.Instant(&r.UpdatedAt))
 	if err != nil {
 		return nil, err
 	}

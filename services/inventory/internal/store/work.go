@@ -51,28 +51,18 @@ type Cause struct {
 
 // LoadReservations reads the reservations of these orders and locks them. An order that has none gets an empty one.
 func (w *Work) LoadReservations(ctx context.Context, orderIDs ...string) error {
-	var missing []any
+	var missing []string
 	for _, id := range orderIDs {
 		if w.reservations[id] == nil {
 			w.reservations[id] = &inventory.Reservation{OrderID: id}
 			missing = append(missing, id)
 		}
 	}
-	for chunk := range slices.Chunk(missing, idsAtOnce) {
-		args := sqldb.Padded(slices.Clone(chunk))
-		rows, err := w.tx.QueryContext(ctx, selectReservations+"WHERE order_id IN "+sqldb.In(len(args), 1)+" ORDER BY order_id"+w.tx.ForUpdate(), args...)
-		if err != nil {
-			return fmt.Errorf("load reservations: %w", err)
-		}
-		loaded, err := collect(rows, scanReservation)
-		if err != nil {
-			return fmt.Errorf("load reservations: %w", err)
-		}
-		if err := w.keep(ctx, loaded); err != nil {
-			return err
-		}
+	loaded, err := sqldb.CollectIn(ctx, w.tx, scanReservation, selectReservations+"WHERE order_id", missing, " ORDER BY order_id"+w.tx.ForUpdate())
+	if err != nil {
+		return fmt.Errorf("load reservations: %w", err)
 	}
-	return nil
+	return w.keep(ctx, loaded)
 }
 
 // LoadDue reads and locks the first holds whose time is over, at most limit of them.
@@ -98,27 +88,14 @@ func (w *Work) keep(ctx context.Context, loaded []*inventory.Reservation) error 
 
 // LoadProducts reads these products and locks them. Those that are not there stay off the shelf.
 func (w *Work) LoadProducts(ctx context.Context, ids ...string) error {
-	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	var missing []any
-	for _, id := range ids {
-		if w.shelf[id] == nil {
-			missing = append(missing, id)
-		}
+	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return w.shelf[id] != nil })
+	loaded, err := sqldb.CollectIn(ctx, w.tx, scanProduct, selectProducts+"WHERE p.id", missing, " ORDER BY p.id"+w.tx.ForUpdate())
+	if err != nil {
+		return fmt.Errorf("load products: %w", err)
 	}
-	for chunk := range slices.Chunk(missing, idsAtOnce) {
-		args := sqldb.Padded(slices.Clone(chunk))
-		rows, err := w.tx.QueryContext(ctx, selectProducts+"WHERE p.id IN "+sqldb.In(len(args), 1)+" ORDER BY p.id"+w.tx.ForUpdate(), args...)
-		if err != nil {
-			return fmt.Errorf("load products: %w", err)
-		}
-		loaded, err := collect(rows, scanProduct)
-		if err != nil {
-			return fmt.Errorf("load products: %w", err)
-		}
-		for _, p := range loaded {
-			w.shelf[p.ID] = p
-			w.rows[p.ID] = *p
-		}
+	for _, p := range loaded {
+		w.shelf[p.ID] = p
+		w.rows[p.ID] = *p
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"orderflow.example/kit/auth"
-	"orderflow.example/kit/errs"
 	"orderflow.example/kit/page"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/notifier/internal/store"
@@ -66,7 +65,7 @@ func (s *Server) ListNotifications(ctx context.Context, req *notifierv1.ListNoti
 	last := position{OrderFilter: filter.OrderID, UserFilter: filter.UserID}
 	if after != nil {
 		if after.OrderFilter != last.OrderFilter || after.UserFilter != last.UserFilter {
-			return nil, otherFilters()
+			return nil, page.OtherFilters()
 		}
 		filter.After = &store.Position{At: after.At, ID: after.ID}
 	}
@@ -78,7 +77,7 @@ func (s *Server) ListNotifications(ctx context.Context, req *notifierv1.ListNoti
 	if err != nil {
 		return nil, err
 	}
-	response := &notifierv1.ListNotificationsResponse{TotalSize: clamp(total)}
+	response := &notifierv1.ListNotificationsResponse{TotalSize: page.Total(total)}
 	if len(found) > size {
 		found = found[:size]
 		last.At, last.ID = found[size-1].CreatedAt, found[size-1].ID
@@ -95,9 +94,3 @@ func (s *Server) ListNotifications(ctx context.Context, req *notifierv1.ListNoti
 	}
 	return response, nil
 }
-
-func otherFilters() error {
-	return errs.Invalid(errs.Field{Name: "pageToken", Rule: "page_token", Description: "goes with other filters than these"})
-}
-
-func clamp(n int64) int32 { return int32(min(n, 1<<31-1)) }

@@ -54,26 +54,17 @@ func untold(ctx context.Context, q sqldb.Querier, notifications []*notifier.Noti
 	if len(notifications) == 0 {
 		return nil, nil
 	}
-	ids := make([]any, len(notifications))
+	ids := make([]string, len(notifications))
 	for i, n := range notifications {
 		ids[i] = n.Fact.ID
 	}
-	ids = sqldb.Padded(ids)
-	rows, err := q.QueryContext(ctx, "SELECT fact_id FROM notifications WHERE fact_id IN "+sqldb.In(len(ids), 1), ids...)
+	known, err := sqldb.CollectIn(ctx, q, sqldb.Column[string], "SELECT fact_id FROM notifications WHERE fact_id", ids, "")
 	if err != nil {
 		return nil, fmt.Errorf("read facts: %w", err)
 	}
-	defer rows.Close()
 	told := make(map[string]bool)
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read facts: %w", err)
-		}
+	for _, id := range known {
 		told[id] = true
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read facts: %w", err)
 	}
 	fresh := make([]*notifier.Notification, 0, len(notifications))
 	for _, n := range notifications {

@@ -5,11 +5,12 @@ import (
 	"fmt"
 
 	"orderflow.example/kit/check"
+	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
 )
 
 // Checks are the invariants of notifications and deliveries.
-func Checks(decode Decode) []check.Check {
+func Checks(decode outbox.Decode) []check.Check {
 	return []check.Check{
 		{Name: "each fact is told once per channel and recipient", Run: Repeated},
 		{Name: "notifications that ended equal their events", Run: func(ctx context.Context, q sqldb.Querier) (check.Result, error) {
@@ -24,19 +25,18 @@ func Repeated(ctx context.Context, q sqldb.Querier) (check.Result, error) {
 	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM deliveries").Scan(&result.Count); err != nil {
 		return result, fmt.Errorf("count deliveries: %w", err)
 	}
-	rows, err := q.QueryContext(ctx, `SELECT n.fact_id, d.channel, COUNT(*) FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+	var err error
+	result.Violations, err = sqldb.Collect(ctx, q, repetition, `SELECT n.fact_id, d.channel, COUNT(*) FROM deliveries d JOIN notifications n ON n.id = d.notification_id
 		GROUP BY n.fact_id, d.channel, d.recipient HAVING COUNT(*) > 1 ORDER BY n.fact_id, d.channel LIMIT 100`)
 	if err != nil {
 		return result, fmt.Errorf("find repeated deliveries: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var fact, channel string
-		var n int
-		if err := rows.Scan(&fact, &channel, &n); err != nil {
-			return result, fmt.Errorf("find repeated deliveries: %w", err)
-		}
-		result.Violations = append(result.Violations, fmt.Sprintf("fact %s has %d deliveries to one recipient on %s", fact, n, channel))
-	}
-	return result, rows.Err()
+	return result, nil
+}
+
+func repetition(row sqldb.Scanner) (string, error) {
+	var fact, channel string
+	var n int
+	err := row.Scan(&fact, &channel, &n)
+	return fmt.Sprintf("fact %s has %d deliveries to one recipient on %s", fact, n, channel), err
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"orderflow.example/kit/sqldb"
@@ -27,37 +26,35 @@ type Position struct {
 
 // List reads a page of notifications, newest first.
 func List(ctx context.Context, q sqldb.Querier, f Filter) ([]*notifier.Notification, error) {
-	where, args := f.where()
+	where := f.where()
 	if f.After != nil {
-		args = append(args, sqldb.Micros(f.After.At), f.After.ID)
-		where += fmt.Sprintf(" AND (created_at, id) < ($%d, $%d)", len(args)-1, len(args))
+		where.Add("(created_at, id) < (?, ?)", sqldb.Micros(f.After.At), f.After.ID)
 	}
-	args = append(args, f.Limit)
-	return read(ctx, q, fmt.Sprintf(`WHERE n.id IN (SELECT id FROM notifications WHERE %s ORDER BY created_at DESC, id DESC LIMIT $%d)
-		ORDER BY n.created_at DESC, n.id DESC, d.position`, where, len(args)), args...)
+	query := "WHERE n.id IN (SELECT id FROM notifications" + where.String() + " ORDER BY created_at DESC, id DESC LIMIT " + where.Arg(f.Limit) +
+		") ORDER BY n.created_at DESC, n.id DESC, d.position"
+	return read(ctx, q, query, where.Args()...)
 }
 
 // Count tells how many notifications pass the filter, on all pages.
 func Count(ctx context.Context, q sqldb.Querier, f Filter) (int64, error) {
-	where, args := f.where()
+	where := f.where()
 	var n int64
-	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM notifications WHERE "+where, args...).Scan(&n); err != nil {
+	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM notifications"+where.String(), where.Args()...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count notifications: %w", err)
 	}
 	return n, nil
 }
 
-func (f Filter) where() (string, []any) {
-	conditions := []string{"1 = 1"}
-	var args []any
-	add := func(column, value string) {
-		if value != "" {
-			args = append(args, value)
-			conditions = append(conditions, fmt.Sprintf("%s = $%d", column, len(args)))
-		}
+func (f Filter) where() *sqldb.Where {
+	where := &sqldb.Where{}
+	if f.Owner != AnyOwner {
+		where.Add("user_id = ?", f.Owner)
 	}
-	add("user_id", f.Owner)
-	add("order_id", f.OrderID)
-	add("user_id", f.UserID)
-	return strings.Join(conditions, " AND "), args
+	if f.OrderID != "" {
+		where.Add("order_id = ?", f.OrderID)
+	}
+	if f.UserID != "" {
+		where.Add("user_id = ?", f.UserID)
+	}
+	return where
 }

@@ -14,15 +14,12 @@ import (
 	"orderflow.example/schemas/notificationv1"
 )
 
-// Decode reads an event's bytes; the second argument is its topic.
-type Decode func(ctx context.Context, topic string, value []byte) (any, error)
-
 // verifyBatch is how many notifications are compared with one reading of their rows.
 const verifyBatch = 256
 
 // Verify compares the row and the deliveries of each notification that has ended with the event that told of it, and
 // finds notifications that ended without one. It may run beside the service: what has ended changes no more.
-func Verify(ctx context.Context, q sqldb.Querier, decode Decode) (check.Result, error) {
+func Verify(ctx context.Context, q sqldb.Querier, decode outbox.Decode) (check.Result, error) {
 	v := &verification{q: q, decode: decode}
 	if err := outbox.Each(ctx, q, schemas.NotificationEvents, func(row outbox.Row) error { return v.take(ctx, row) }); err != nil {
 		return v.result, err
@@ -30,12 +27,13 @@ func Verify(ctx context.Context, q sqldb.Querier, decode Decode) (check.Result, 
 	if err := v.compare(ctx); err != nil {
 		return v.result, err
 	}
-	return v.result, v.findUnlogged(ctx)
+	err := v.findUnlogged(ctx)
+	return v.result, err
 }
 
 type verification struct {
 	q      sqldb.Querier
-	decode Decode
+	decode outbox.Decode
 	log    []outbox.Row
 	result check.Result
 }
@@ -110,22 +108,17 @@ func occurredAt(event any) time.Time {
 
 // findUnlogged notes notifications without an event that should have one: their row says so, or all deliveries ended.
 func (v *verification) findUnlogged(ctx context.Context) error {
-	rows, err := v.q.QueryContext(ctx, `SELECT n.id FROM notifications n
+	ids, err := sqldb.Collect(ctx, v.q, sqldb.Column[string], `SELECT n.id FROM notifications n
 		WHERE (n.sequence > 0 OR NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.notification_id = n.id AND d.status = 'PENDING'))
 		  AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.topic = $1 AND o.key = n.id AND o.sequence > 0)
 		ORDER BY n.id LIMIT 100`, schemas.NotificationEvents)
 	if err != nil {
 		return fmt.Errorf("find notifications without events: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return fmt.Errorf("find notifications without events: %w", err)
-		}
+	for _, id := range ids {
 		v.violation("notification %s has ended and has no event", id)
 	}
-	return rows.Err()
+	return nil
 }
 
 func (v *verification) violation(format string, args ...any) {

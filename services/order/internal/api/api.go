@@ -12,6 +12,7 @@ import (
 
 	"orderflow.example/kit/auth"
 	"orderflow.example/kit/errs"
+	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/kit/telemetry"
 	"orderflow.example/order/internal/order"
@@ -31,8 +32,8 @@ const (
 type Config struct {
 	DB                   *sqldb.DB
 	Store                *store.Store
-	Decode               store.Decode // of the service's own events, for timelines
-	Limits               order.Limits // for the deadlines of sagas
+	Decode               outbox.Decode // of the service's own events, for timelines
+	Limits               order.Limits  // for the deadlines of sagas
 	PaymentTokenRequired bool
 	Metrics              prometheus.Registerer
 }

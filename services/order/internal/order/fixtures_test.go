@@ -157,3 +157,24 @@ func refundAsked(t tester, h *history, id string, amount int64) *history {
 	h.must(t)(RequestRefund(h.Order, id, &amount, "broken", noon))
 	return h
 }
+
+// statuses are every status, in the order of an order's life, and every payment status.
+var (
+	statuses        = []Status{Pending, Confirmed, Paid, Processing, Shipped, Delivered, Cancelled, Refunded}
+	paymentStatuses = []PaymentStatus{PaymentPending, PaymentProcessing, PaymentCompleted, PaymentFailed, PaymentCancelled, PaymentRefunded}
+)
+
+// reactions are the full names of the events that any step of the saga waits for.
+func reactions() []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, r := range saga {
+		for _, out := range r.outcomes {
+			if !seen[out.event] {
+				seen[out.event] = true
+				names = append(names, out.event)
+			}
+		}
+	}
+	return names
+}

@@ -78,18 +78,3 @@ func (s Step) Awaits() string {
 	}
 	return strings.Join(names, " or ")
 }
-
-// Reactions lists the full names of the events that any step of the saga waits for.
-func Reactions() []string {
-	var names []string
-	seen := map[string]bool{}
-	for _, r := range saga {
-		for _, out := range r.outcomes {
-			if !seen[out.event] {
-				seen[out.event] = true
-				names = append(names, out.event)
-			}
-		}
-	}
-	return names
-}

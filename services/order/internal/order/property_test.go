@@ -53,7 +53,7 @@ func drawEvents(rt *rapid.T, o *Order, names []string, now time.Time) []Event {
 			events, err = Cancel(o, orderv1.CancellationCauseCustomerRequest, "", now)
 		}
 	case "move":
-		events, err = UpdateStatus(o, rapid.SampledFrom(Statuses).Draw(rt, "next"), Shipment{}, "", now)
+		events, err = UpdateStatus(o, rapid.SampledFrom(statuses).Draw(rt, "next"), Shipment{}, "", now)
 	case "refund":
 		amount := int64(rapid.IntRange(-1, 2300).Draw(rt, "amount"))
 		id := []string{"r1", "r2", "r3", "r4"}[min(len(o.Refunds), 3)]

@@ -160,7 +160,7 @@ func TestTableSpeaksOfKnownStatesAndEvents(t *testing.T) {
 	for _, e := range incoming {
 		known[e.RecordName()] = true
 	}
-	for _, name := range Reactions() {
+	for _, name := range reactions() {
 		if !known[name] {
 			t.Errorf("the saga waits for %s, which no test sends", name)
 		}
@@ -299,7 +299,7 @@ func TestEveryStateIsInTheTable(t *testing.T) {
 		h := build(t)
 		seen[h.Status], steps[h.Step] = true, true
 	}
-	for _, s := range Statuses {
+	for _, s := range statuses {
 		if !seen[s] {
 			t.Errorf("no state with status %s", s)
 		}

@@ -34,9 +34,6 @@ var moves = map[Status][]Status{
 	Refunded:   {},
 }
 
-// Statuses lists every status, in the order of an order's life.
-var Statuses = []Status{Pending, Confirmed, Paid, Processing, Shipped, Delivered, Cancelled, Refunded}
-
 // CanBecome tells whether the move is allowed.
 func (s Status) CanBecome(next Status) bool { return slices.Contains(moves[s], next) }
 
@@ -64,11 +61,6 @@ var paymentMoves = map[PaymentStatus][]PaymentStatus{
 	PaymentFailed:     {},
 	PaymentCancelled:  {},
 	PaymentRefunded:   {},
-}
-
-// PaymentStatuses lists every payment status.
-var PaymentStatuses = []PaymentStatus{
-	PaymentPending, PaymentProcessing, PaymentCompleted, PaymentFailed, PaymentCancelled, PaymentRefunded,
 }
 
 // CanBecome tells whether the move is allowed.

@@ -24,8 +24,8 @@ func TestStatusMoves(t *testing.T) {
 	}
 	for from, row := range want {
 		for i, cell := range strings.Fields(row) {
-			if got := from.CanBecome(Statuses[i]); got != (cell == "x") {
-				t.Errorf("%s to %s: %v", from, Statuses[i], got)
+			if got := from.CanBecome(statuses[i]); got != (cell == "x") {
+				t.Errorf("%s to %s: %v", from, statuses[i], got)
 			}
 		}
 		if from.Final() != (from == Cancelled || from == Refunded) {
@@ -46,8 +46,8 @@ func TestPaymentStatusMoves(t *testing.T) {
 	}
 	for from, row := range want {
 		for i, cell := range strings.Fields(row) {
-			if got := from.CanBecome(PaymentStatuses[i]); got != (cell == "x") {
-				t.Errorf("%s to %s: %v", from, PaymentStatuses[i], got)
+			if got := from.CanBecome(paymentStatuses[i]); got != (cell == "x") {
+				t.Errorf("%s to %s: %v", from, paymentStatuses[i], got)
 			}
 		}
 	}
@@ -66,7 +66,7 @@ func asStaff(h *history, next Status) ([]Event, error) {
 
 func TestBadMovesNameBothStates(t *testing.T) {
 	for name, build := range states {
-		for _, next := range Statuses {
+		for _, next := range statuses {
 			h := build(t)
 			events, err := asStaff(h, next)
 			if err == nil {

@@ -14,7 +14,8 @@ func PaymentsAgree(ctx context.Context, q sqldb.Querier) (check.Result, error) {
 	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM orders").Scan(&result.Count); err != nil {
 		return result, fmt.Errorf("count orders: %w", err)
 	}
-	rows, err := q.QueryContext(ctx, `SELECT id, status, payment_status, refunded_total, total FROM orders
+	var err error
+	result.Violations, err = sqldb.Collect(ctx, q, disagreement, `SELECT id, status, payment_status, refunded_total, total FROM orders
 		WHERE refunded_total > total
 		   OR (status = 'REFUNDED') <> (refunded_total = total)
 		   OR payment_status NOT IN (
@@ -24,11 +25,12 @@ func PaymentsAgree(ctx context.Context, q sqldb.Querier) (check.Result, error) {
 	if err != nil {
 		return result, fmt.Errorf("read orders: %w", err)
 	}
-	result.Violations, err = collect(rows, func(row interface{ Scan(...any) error }) (string, error) {
-		var id, status, payment string
-		var refunded, total int64
-		err := row.Scan(&id, &status, &payment, &refunded, &total)
-		return fmt.Sprintf("order %s is %s, its payment %s, %d of %d refunded", id, status, payment, refunded, total), err
-	})
-	return result, err
+	return result, nil
+}
+
+func disagreement(row sqldb.Scanner) (string, error) {
+	var id, status, payment string
+	var refunded, total int64
+	err := row.Scan(&id, &status, &payment, &refunded, &total)
+	return fmt.Sprintf("order %s is %s, its payment %s, %d of %d refunded", id, status, payment, refunded, total), err
 }

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"orderflow.example/kit/sqldb"
@@ -33,14 +31,10 @@ type Position struct {
 func List(ctx context.Context, q sqldb.Querier, f Filter, after *Position, limit int) ([]*order.Order, error) {
 	where := f.conditions()
 	if after != nil {
-		where.add("(created_at, id) < (?, ?)", sqldb.Micros(after.At), after.ID)
+		where.Add("(created_at, id) < (?, ?)", sqldb.Micros(after.At), after.ID)
 	}
-	query := "SELECT " + columnList + " FROM orders" + where.text() + " ORDER BY created_at DESC, id DESC LIMIT " + where.parameter(limit)
-	rows, err := q.QueryContext(ctx, query, where.args...)
-	if err != nil {
-		return nil, fmt.Errorf("list orders: %w", err)
-	}
-	orders, err := collect(rows, scan)
+	query := "SELECT " + columnList + " FROM orders" + where.String() + " ORDER BY created_at DESC, id DESC LIMIT " + where.Arg(limit)
+	orders, err := sqldb.Collect(ctx, q, scan, query, where.Args()...)
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
@@ -51,62 +45,37 @@ func List(ctx context.Context, q sqldb.Querier, f Filter, after *Position, limit
 func Count(ctx context.Context, q sqldb.Querier, f Filter) (int64, error) {
 	where := f.conditions()
 	var n int64
-	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM orders"+where.text(), where.args...).Scan(&n); err != nil {
+	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM orders"+where.String(), where.Args()...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count orders: %w", err)
 	}
 	return n, nil
 }
 
-func (f Filter) conditions() *conditions {
-	c := &conditions{}
+func (f Filter) conditions() *sqldb.Where {
+	c := &sqldb.Where{}
 	if f.Owner != AnyOwner {
-		c.add("user_id = ?", f.Owner)
+		c.Add("user_id = ?", f.Owner)
 	}
 	if f.UserID != "" {
-		c.add("user_id = ?", f.UserID)
+		c.Add("user_id = ?", f.UserID)
 	}
 	if f.Status != "" {
-		c.add("status = ?", string(f.Status))
+		c.Add("status = ?", string(f.Status))
 	}
 	if f.PaymentStatus != "" {
-		c.add("payment_status = ?", string(f.PaymentStatus))
+		c.Add("payment_status = ?", string(f.PaymentStatus))
 	}
 	if !f.CreatedFrom.IsZero() {
-		c.add("created_at >= ?", sqldb.Micros(f.CreatedFrom))
+		c.Add("created_at >= ?", sqldb.Micros(f.CreatedFrom))
 	}
 	if !f.CreatedBefore.IsZero() {
-		c.add("created_at < ?", sqldb.Micros(f.CreatedBefore))
+		c.Add("created_at < ?", sqldb.Micros(f.CreatedBefore))
 	}
 	if f.MinTotal != nil {
-		c.add("total >= ?", *f.MinTotal)
+		c.Add("total >= ?", *f.MinTotal)
 	}
 	if f.MaxTotal != nil {
-		c.add("total <= ?", *f.MaxTotal)
+		c.Add("total <= ?", *f.MaxTotal)
 	}
 	return c
-}
-
-// conditions is a WHERE clause under construction. In its conditions each ? stands for the next argument.
-type conditions struct {
-	all  []string
-	args []any
-}
-
-func (c *conditions) add(condition string, args ...any) {
-	for _, arg := range args {
-		condition = strings.Replace(condition, "?", c.parameter(arg), 1)
-	}
-	c.all = append(c.all, condition)
-}
-
-func (c *conditions) parameter(arg any) string {
-	c.args = append(c.args, arg)
-	return "$" + strconv.Itoa(len(c.args))
-}
-
-func (c *conditions) text() string {
-	if len(c.all) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(c.all, " AND ")
 }

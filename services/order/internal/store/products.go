@@ -43,23 +43,8 @@ func SaveProducts(ctx context.Context, tx *sqldb.Tx, products []order.Product) e
 // Products reads the products of these ids that the read model knows, archived ones included.
 func Products(ctx context.Context, q sqldb.Querier, ids []string) (map[string]order.Product, error) {
 	products := make(map[string]order.Product, len(ids))
-	if len(ids) == 0 {
-		return products, nil
-	}
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
-	}
-	args = sqldb.Padded(args)
-	rows, err := q.QueryContext(ctx, "SELECT id, sku, name, price, currency, version, archived FROM products WHERE id IN "+
-		sqldb.In(len(args), 1), args...)
-	if err != nil {
-		return nil, fmt.Errorf("read products: %w", err)
-	}
-	all, err := collect(rows, func(row interface{ Scan(...any) error }) (p order.Product, err error) {
-		err = row.Scan(&p.ID, &p.SKU, &p.Name, &p.Price, &p.Currency, &p.Version, &p.Archived)
-		return p, err
-	})
+	all, err := sqldb.CollectIn(ctx, q, scanProduct,
+		"SELECT id, sku, name, price, currency, version, archived FROM products WHERE id", ids, "")
 	if err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
@@ -67,4 +52,9 @@ func Products(ctx context.Context, q sqldb.Querier, ids []string) (map[string]or
 		products[p.ID] = p
 	}
 	return products, nil
+}
+
+func scanProduct(row sqldb.Scanner) (p order.Product, err error) {
+	err = row.Scan(&p.ID, &p.SKU, &p.Name, &p.Price, &p.Currency, &p.Version, &p.Archived)
+	return p, err
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/order/internal/order"
@@ -78,16 +77,16 @@ func values(o *order.Order) ([]any, error) {
 	}, nil
 }
 
-func scan(row interface{ Scan(...any) error }) (*order.Order, error) {
+func scan(row sqldb.Scanner) (*order.Order, error) {
 	var o order.Order
 	var items, refunds string
 	err := row.Scan(
 		&o.ID, &o.Version, &o.Number, &o.UserID, &o.CustomerName, &o.CustomerEmail, &o.Status, &o.PaymentStatus,
 		&items, &o.Total, &o.Currency, &o.PaymentToken, &o.ShippingAddress, &o.BillingAddress, &o.Notes, &o.Metadata,
 		&o.PaymentID, &o.TransactionID, &o.CancelCause, &o.CancelReason, &o.Carrier, &o.TrackingNumber,
-		&o.RefundedTotal, &refunds, &o.Step, instant{&o.StepSince},
-		instant{&o.CreatedAt}, instant{&o.UpdatedAt}, instant{&o.ConfirmedAt}, instant{&o.PaidAt},
-		instant{&o.ShippedAt}, instant{&o.DeliveredAt}, instant{&o.CancelledAt}, instant{&o.RefundedAt},
+		&o.RefundedTotal, &refunds, &o.Step, sqldb.Instant(&o.StepSince),
+		sqldb.Instant(&o.CreatedAt), sqldb.Instant(&o.UpdatedAt), sqldb.Instant(&o.ConfirmedAt), sqldb.Instant(&o.PaidAt),
+		sqldb.Instant(&o.ShippedAt), sqldb.Instant(&o.DeliveredAt), sqldb.Instant(&o.CancelledAt), sqldb.Instant(&o.RefundedAt),
 	)
 	if err != nil {
 		return nil, err
@@ -99,18 +98,6 @@ func scan(row interface{ Scan(...any) error }) (*order.Order, error) {
 		return nil, fmt.Errorf("refunds of order %s: %w", o.ID, err)
 	}
 	return &o, nil
-}
-
-// instant reads microseconds into a time.
-type instant struct{ t *time.Time }
-
-func (i instant) Scan(value any) error {
-	micros, ok := value.(int64)
-	if !ok {
-		return fmt.Errorf("%T is not an instant", value)
-	}
-	*i.t = sqldb.Time(micros)
-	return nil
 }
 
 func itemsText(items []order.Item) (string, error) {

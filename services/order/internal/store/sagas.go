@@ -37,14 +37,10 @@ func SagasDue(ctx context.Context, q sqldb.Querier, step order.Step, began time.
 }
 
 func sagas(ctx context.Context, q sqldb.Querier, query string, args ...any) ([]Saga, error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read sagas: %w", err)
-	}
-	all, err := collect(rows, func(row interface{ Scan(...any) error }) (s Saga, err error) {
-		err = row.Scan(&s.OrderID, &s.Step, instant{&s.Since})
+	all, err := sqldb.Collect(ctx, q, func(row sqldb.Scanner) (s Saga, err error) {
+		err = row.Scan(&s.OrderID, &s.Step, sqldb.Instant(&s.Since))
 		return s, err
-	})
+	}, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read sagas: %w", err)
 	}

@@ -50,16 +50,3 @@ func getBy(ctx context.Context, q sqldb.Querier, column, owner, value string) (*
 	}
 	return o, nil
 }
-
-// collect scans all rows, which it closes.
-func collect[T any](rows *sql.Rows, one func(interface{ Scan(...any) error }) (T, error)) (all []T, err error) {
-	defer rows.Close()
-	for rows.Next() {
-		item, err := one(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, item)
-	}
-	return all, rows.Err()
-}

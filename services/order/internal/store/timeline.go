@@ -30,9 +30,6 @@ type Fact struct {
 	Summary     string
 }
 
-// Decode reads an event's bytes; the second argument is its topic.
-type Decode func(ctx context.Context, topic string, value []byte) (any, error)
-
 const (
 	insertHistory = `INSERT INTO order_history
 		(order_id, event_id, type, topic, sequence, source, occurred_at, causation_id, summary) VALUES `
@@ -51,7 +48,7 @@ func saveWitnessed(ctx context.Context, tx *sqldb.Tx, facts []Witnessed) error {
 }
 
 // Timeline is everything that happened to an order, in any service, oldest first and each fact after its cause.
-func Timeline(ctx context.Context, q sqldb.Querier, decode Decode, orderID string) ([]Fact, error) {
+func Timeline(ctx context.Context, q sqldb.Querier, decode outbox.Decode, orderID string) ([]Fact, error) {
 	facts, err := history(ctx, q, orderID)
 	if err != nil {
 		return nil, fmt.Errorf("history of order %s: %w", orderID, err)
@@ -61,7 +58,7 @@ func Timeline(ctx context.Context, q sqldb.Querier, decode Decode, orderID strin
 		return nil, fmt.Errorf("log of order %s: %w", orderID, err)
 	}
 	for _, row := range log {
-		event, err := ownEvent(ctx, decode, row)
+		event, err := outbox.Event[order.Event](ctx, decode, row)
 		if err != nil {
 			return nil, err
 		}
@@ -74,27 +71,11 @@ func Timeline(ctx context.Context, q sqldb.Querier, decode Decode, orderID strin
 }
 
 func history(ctx context.Context, q sqldb.Querier, orderID string) ([]Fact, error) {
-	rows, err := q.QueryContext(ctx, `SELECT event_id, type, topic, sequence, source, occurred_at, causation_id, summary
-		FROM order_history WHERE order_id = $1`, orderID)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(row interface{ Scan(...any) error }) (f Fact, err error) {
-		err = row.Scan(&f.EventID, &f.Type, &f.Topic, &f.Sequence, &f.Source, instant{&f.OccurredAt}, &f.CausationID, &f.Summary)
+	return sqldb.Collect(ctx, q, func(row sqldb.Scanner) (f Fact, err error) {
+		err = row.Scan(&f.EventID, &f.Type, &f.Topic, &f.Sequence, &f.Source, sqldb.Instant(&f.OccurredAt), &f.CausationID, &f.Summary)
 		return f, err
-	})
-}
-
-func ownEvent(ctx context.Context, decode Decode, row outbox.Row) (order.Event, error) {
-	data, err := decode(ctx, row.Topic, row.Payload)
-	if err != nil {
-		return nil, fmt.Errorf("event %d of order %s: %w", row.Sequence, row.Key, err)
-	}
-	event, ok := data.(order.Event)
-	if !ok {
-		return nil, fmt.Errorf("event %d of order %s: %T is no event", row.Sequence, row.Key, data)
-	}
-	return event, nil
+	}, `SELECT event_id, type, topic, sequence, source, occurred_at, causation_id, summary
+		FROM order_history WHERE order_id = $1`, orderID)
 }
 
 // causalOrder sorts by time, but puts no fact before its cause or before an earlier one of its topic, whatever the

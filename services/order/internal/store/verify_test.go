@@ -40,17 +40,17 @@ func TestVerifyFindsWhatIsNotTheFold(t *testing.T) {
 		}
 		verify()
 		change("UPDATE orders SET total = total + 1, status = 'SHIPPED' WHERE id = 'o1'")
-		verify("order o1: its row is not the fold of its events: Status, Total")
+		verify("o1 of order.events: its row is not the fold of its events: Status, Total")
 		change("UPDATE orders SET total = total - 1, status = 'PAID' WHERE id = 'o1'")
 		verify()
 		change("UPDATE orders SET version = 4, status = 'CONFIRMED' WHERE id = 'o1'")
-		verify("order o1: its row is not the fold")
+		verify("o1 of order.events: its row is not the fold")
 		change("DELETE FROM orders WHERE id = 'o1'")
 		change("INSERT INTO orders SELECT 'o9', version, 'N9', user_id, customer_name, customer_email, status, payment_status, items, total, " +
 			"currency, payment_token, shipping_address, billing_address, notes, metadata, payment_id, transaction_id, cancel_cause, cancel_reason, " +
 			"carrier, tracking_number, refunded_total, refunds, step, step_since, created_at, updated_at, confirmed_at, paid_at, shipped_at, " +
 			"delivered_at, cancelled_at, refunded_at FROM orders WHERE id = 'o2'")
-		verify("order o1 has events and no row", "order o9 has a row and no events")
+		verify("o1 of order.events has events and no row", "o9 of orders has a row and no events")
 	})
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"orderflow.example/kit/outbox"
@@ -36,26 +37,14 @@ type Cause struct {
 // Load reads the orders of the owner and locks them, in the order of their ids. Those that are not there, or are
 // another's, stay unknown.
 func (w *Work) Load(ctx context.Context, owner string, ids ...string) error {
-	args := make([]any, 0, len(ids))
-	for _, id := range ids {
-		if w.orders[id] == nil {
-			args = append(args, id)
-		}
+	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return w.orders[id] != nil })
+	loaded, err := sqldb.CollectIn(ctx, w.tx, scan, "SELECT "+columnList+" FROM orders WHERE ($1 = '' OR user_id = $1) AND id",
+		missing, " ORDER BY id"+w.tx.ForUpdate(), owner)
+	if err != nil {
+		return fmt.Errorf("load orders: %w", err)
 	}
-	for chunk := range sqldb.Chunk(args, 1) {
-		padded := sqldb.Padded(chunk)
-		rows, err := w.tx.QueryContext(ctx, "SELECT "+columnList+" FROM orders WHERE ($1 = '' OR user_id = $1) AND id IN "+
-			sqldb.In(len(padded), 2)+" ORDER BY id"+w.tx.ForUpdate(), append([]any{owner}, padded...)...)
-		if err != nil {
-			return fmt.Errorf("load orders: %w", err)
-		}
-		loaded, err := collect(rows, scan)
-		if err != nil {
-			return fmt.Errorf("load orders: %w", err)
-		}
-		for _, o := range loaded {
-			w.orders[o.ID] = o
-		}
+	for _, o := range loaded {
+		w.orders[o.ID] = o
 	}
 	return nil
 }

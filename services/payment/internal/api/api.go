@@ -6,7 +6,6 @@ import (
 	"context"
 	"time"
 
-	"orderflow.example/kit/errs"
 	"orderflow.example/kit/page"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/payment/internal/payment"
@@ -60,7 +59,7 @@ func (s *Server) ListPayments(ctx context.Context, req *paymentv1.ListPaymentsRe
 	position := paymentPosition{OrderFilter: req.GetOrderId(), Status: int32(req.GetStatus())}
 	if after != nil {
 		if after.OrderFilter != position.OrderFilter || after.Status != position.Status {
-			return nil, otherFilters()
+			return nil, page.OtherFilters()
 		}
 		filter.After = &store.Position{At: after.At, OrderID: after.OrderID}
 	}
@@ -72,7 +71,7 @@ func (s *Server) ListPayments(ctx context.Context, req *paymentv1.ListPaymentsRe
 	if err != nil {
 		return nil, err
 	}
-	response := &paymentv1.ListPaymentsResponse{TotalSize: clamp(total)}
+	response := &paymentv1.ListPaymentsResponse{TotalSize: page.Total(total)}
 	if len(payments) > size {
 		payments = payments[:size]
 		position.At, position.OrderID = payments[size-1].CreatedAt, payments[size-1].OrderID
@@ -96,7 +95,7 @@ func (s *Server) ListLedgerEntries(ctx context.Context, req *paymentv1.ListLedge
 	filter := store.LedgerFilter{OrderID: req.GetOrderId(), Limit: size + 1}
 	if before != nil {
 		if before.OrderFilter != filter.OrderID {
-			return nil, otherFilters()
+			return nil, page.OtherFilters()
 		}
 		filter.Before = before.ID
 	}
@@ -104,7 +103,7 @@ func (s *Server) ListLedgerEntries(ctx context.Context, req *paymentv1.ListLedge
 	if err != nil {
 		return nil, err
 	}
-	response := &paymentv1.ListLedgerEntriesResponse{TotalSize: clamp(total)}
+	response := &paymentv1.ListLedgerEntriesResponse{TotalSize: page.Total(total)}
 	if len(entries) > size {
 		entries = entries[:size]
 		response.NextPageToken, err = page.Token(entryPosition{OrderFilter: filter.OrderID, ID: entries[size-1].ID})
@@ -117,9 +116,3 @@ func (s *Server) ListLedgerEntries(ctx context.Context, req *paymentv1.ListLedge
 	}
 	return response, nil
 }
-
-func otherFilters() error {
-	return errs.Invalid(errs.Field{Name: "pageToken", Rule: "page_token", Description: "goes with other filters than these"})
-}
-
-func clamp(n int64) int32 { return int32(min(n, 1<<31-1)) }

@@ -39,7 +39,7 @@ type Outcome struct {
 	// Captured, of Overtaken, is what the provider has captured; none means that it let all of it go.
 	Captured int64
 
-	// Of Unavailable and Paused: the provider's own wish; zero when it has none.
+	// Of Unknown, Unavailable and Paused: the provider's own wish; zero when it has none.
 	RetryAfter time.Duration
 
 	Cause error // for the log, when there was no definite answer

@@ -1,7 +1,6 @@
 package payment
 
 import (
-	"slices"
 	"testing"
 
 	"orderflow.example/schemas/orderv1"
@@ -142,8 +141,5 @@ func TestRefundable(t *testing.T) {
 func TestApplyRefusesForeignEvents(t *testing.T) {
 	if err := (&Payment{}).Apply(&orderv1.OrderPaid{}); err == nil {
 		t.Error("applied")
-	}
-	if !slices.Contains(Statuses, Pending) || slices.Contains(Statuses, None) {
-		t.Error("stored statuses")
 	}
 }

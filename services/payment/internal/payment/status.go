@@ -14,6 +14,3 @@ const (
 	Voided        Status = "VOIDED"         // nothing was taken and nothing is held
 	Refunded      Status = "REFUNDED"       // all that was taken was paid back
 )
-
-// Statuses lists every status that a stored payment can have.
-var Statuses = []Status{Pending, Authorized, Declined, Captured, CaptureFailed, Voided, Refunded}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -55,6 +56,15 @@ func (e *Error) Error() string {
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.cause }
+
+// asError is the error as an *Error; any other leaves open what happened.
+func asError(err error) *Error {
+	var failed *Error
+	if errors.As(err, &failed) {
+		return failed
+	}
+	return &Error{Class: Unknown, cause: err}
+}
 
 // refusal is the error of an answer that is no success.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"orderflow.example/payment/internal/payment"
@@ -22,17 +23,23 @@ func (c *Client) LookUp(ctx context.Context, p *payment.Payment, op payment.Oper
 	if err == nil {
 		return out, known
 	}
-	var failed *Error
-	if !errors.As(err, &failed) {
-		failed = &Error{Class: Unknown, cause: err}
+	return unanswered(err), true
+}
+
+// unanswered is the outcome of an operation whose look-up failed. A refused look-up, by a proxy perhaps, refuses nothing
+// but the look-up.
+func unanswered(err error) payment.Outcome {
+	failed := *asError(err)
+	if failed.Class != Unavailable && failed.Class != Paused {
+		failed.Class = Unknown
 	}
-	return failed.outcome(), true
+	return failed.outcome()
 }
 
 func (c *Client) byKey(ctx context.Context, op payment.Operation) (out payment.Outcome, known bool, err error) {
 	var found operationBody
 	if err := c.get(ctx, "look up", "/v1/operations/"+url.PathEscape(op.Key), &found); err != nil {
-		if hasCode(err, codeOperationNotFound) {
+		if notFound(err, codeOperationNotFound) {
 			return out, false, nil
 		}
 		return out, false, err
@@ -54,6 +61,9 @@ func (c *Client) byPayment(ctx context.Context, p *payment.Payment, op payment.O
 	}
 	var state paymentBody
 	if err := c.get(ctx, "get payment", paymentPath(p), &state); err != nil {
+		if notFound(err, codePaymentNotFound) { // a payment that does not exist will never move money
+			return asError(err).outcome(), true, nil
+		}
 		return out, false, err
 	}
 	if op.Kind == payment.KindRefund {
@@ -111,7 +121,8 @@ func fate(state paymentBody, op payment.Operation) (out payment.Outcome, known b
 	return out, false, fmt.Errorf("a payment in the unknown state %q", state.Status)
 }
 
-func hasCode(err error, code string) bool {
-	var failed *Error
-	return errors.As(err, &failed) && failed.Code == code
+// notFound tells whether the provider itself, and nothing in between, says that there is no such thing.
+func notFound(err error, code string) bool {
+	failed := asError(err)
+	return failed.Status == http.StatusNotFound && failed.Code == code
 }

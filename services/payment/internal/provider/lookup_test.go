@@ -1,6 +1,9 @@
 package provider_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +93,75 @@ func TestLookUpThatFails(t *testing.T) {
 	c := client(t, provider.Config{URL: "http://127.0.0.1:1"})
 	if out, known := c.LookUp(t.Context(), order(), op(payment.KindAuthorize, 2250)); !known || out.Definite() {
 		t.Errorf("%v, %+v", known, out)
+	}
+}
+
+// What something between here and the provider says of a look-up settles no operation; only its wish to be left alone counts.
+func TestLookUpThatIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   payment.Result
+	}{
+		"malformed":                 {400, ``, payment.Unknown},
+		"payment required":          {402, `{"error":{"code":"quota"}}`, payment.Unknown},
+		"conflict":                  {409, ``, payment.Unknown},
+		"too large":                 {413, ``, payment.Unknown},
+		"unprocessable":             {422, `{"error":{"code":"invalid"}}`, payment.Unknown},
+		"no such path":              {404, ``, payment.Unavailable},
+		"no such payment, by 422":   {422, `{"error":{"code":"payment_not_found"}}`, payment.Unknown},
+		"no such operation, by 400": {400, `{"error":{"code":"operation_not_found"}}`, payment.Unknown},
+		"not allowed":               {403, ``, payment.Unavailable},
+		"too many":                  {429, ``, payment.Unavailable},
+		"broken":                    {500, ``, payment.Unknown},
+		"away":                      {503, `{"error":{"code":"unavailable"}}`, payment.Unavailable},
+		"no state":                  {200, `{}`, payment.Unknown},
+	} {
+		for _, step := range []string{"operation", "payment"} { // the look-up that is refused
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if step == "payment" && strings.HasPrefix(r.URL.Path, "/v1/operations/") {
+					w.WriteHeader(404)
+					_, _ = w.Write([]byte(`{"error":{"code":"operation_not_found"}}`))
+					return
+				}
+				w.Header().Set("Retry-After", "7")
+				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(c.body))
+			}))
+			p := order()
+			p.ProviderReference = "pay_1"
+			asked := client(t, provider.Config{URL: server.URL})
+			for _, kind := range []payment.Kind{payment.KindCapture, payment.KindAuthorize} {
+				if name == "no state" && kind == payment.KindAuthorize {
+					continue // a list without the order's payment is an answer
+				}
+				out, known := asked.LookUp(t.Context(), p, op(kind, 2250))
+				if !known || out.Result != c.want || c.status != 200 && out.RetryAfter != 7*time.Second {
+					t.Errorf("%s of %s at the %s: %v, %+v", name, kind, step, known, out)
+				}
+			}
+			server.Close()
+		}
+	}
+}
+
+// A conflict that can't be resolved leaves open whether the operation took effect, whatever the look-up failed of.
+func TestConflictThatCannotBeResolved(t *testing.T) {
+	for _, status := range []int{400, 402, 403, 409, 422, 429, 500, 503} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusConflict)
+				return
+			}
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(`{"error":{"code":"unavailable"}}`))
+		}))
+		out := client(t, provider.Config{URL: server.URL}).Perform(t.Context(), order(), op(payment.KindAuthorize, 2250))
+		server.Close()
+		if out.Result != payment.Unknown || out.RetryAfter != 7*time.Second {
+			t.Errorf("%d: %+v", status, out)
+		}
 	}
 }
 

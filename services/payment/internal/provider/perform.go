@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 
@@ -15,10 +14,7 @@ func (c *Client) Perform(ctx context.Context, p *payment.Payment, op payment.Ope
 	if err == nil {
 		return payment.Outcome{Result: payment.Succeeded, Provider: Name, Reference: reference, Amount: amount}
 	}
-	var failed *Error
-	if !errors.As(err, &failed) {
-		failed = &Error{Class: Unknown, cause: err}
-	}
+	failed := asError(err)
 	if failed.Class == Conflict {
 		return c.resolve(ctx, p, op, failed)
 	}
@@ -58,12 +54,16 @@ func agrees(err error, asked, moved int64) error {
 }
 
 // resolve finds out what a conflict means: the operation took effect before, or something else did, or neither, and then
-// the conflict is a refusal.
+// the conflict is a refusal. As long as that is not found out, the operation may have taken effect.
 func (c *Client) resolve(ctx context.Context, p *payment.Payment, op payment.Operation, conflict *Error) payment.Outcome {
-	if out, known := c.LookUp(ctx, p, op); known {
-		return out
+	out, known := c.LookUp(ctx, p, op)
+	switch {
+	case !known:
+		return conflict.outcome()
+	case !out.Definite():
+		out.Result = payment.Unknown
 	}
-	return conflict.outcome()
+	return out
 }
 
 func paymentPath(p *payment.Payment) string {

@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"orderflow.example/kit/check"
+	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/payment/internal/payment"
 )
 
 // Checks are the payment service's own invariants. They hold once the service is at rest.
-func Checks(decode Decode) []check.Check {
+func Checks(decode outbox.Decode) []check.Check {
 	return []check.Check{
 		{Name: "payments equal the fold of their events", Run: func(ctx context.Context, q sqldb.Querier) (check.Result, error) {
 			return Verify(ctx, q, decode)
@@ -81,14 +82,7 @@ func unsettled(p *payment.Payment) string {
 }
 
 func violations(ctx context.Context, q sqldb.Querier, query string) ([]string, error) {
-	rows, err := q.QueryContext(ctx, query)
-	if err != nil {
-		return nil, fmt.Errorf("find violations: %w", err)
-	}
-	found, err := collect(rows, func(row interface{ Scan(...any) error }) (words string, err error) {
-		err = row.Scan(&words)
-		return words, err
-	})
+	found, err := sqldb.Collect(ctx, q, sqldb.Column[string], query)
 	if err != nil {
 		return nil, fmt.Errorf("find violations: %w", err)
 	}

@@ -36,25 +36,21 @@ type LedgerFilter struct {
 
 // ListLedger reads a page of ledger entries, newest first, and how many pass the filter on all pages.
 func ListLedger(ctx context.Context, q sqldb.Querier, f LedgerFilter) (page []Entry, total int64, err error) {
-	where := &conditions{}
+	where := &sqldb.Where{}
 	if f.OrderID != "" {
-		where.add("order_id = ?", f.OrderID)
+		where.Add("order_id = ?", f.OrderID)
 	}
-	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM ledger"+where.text(), where.args...).Scan(&total); err != nil {
+	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM ledger"+where.String(), where.Args()...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count ledger entries: %w", err)
 	}
 	if f.Before != "" {
-		where.add("id < ?", f.Before)
+		where.Add("id < ?", f.Before)
 	}
-	query := "SELECT " + entryList + " FROM ledger" + where.text() + " ORDER BY id DESC LIMIT " + where.parameter(f.Limit)
-	rows, err := q.QueryContext(ctx, query, where.args...)
-	if err != nil {
-		return nil, 0, fmt.Errorf("list ledger entries: %w", err)
-	}
-	page, err = collect(rows, func(row interface{ Scan(...any) error }) (e Entry, err error) {
-		err = row.Scan(&e.ID, &e.JournalID, &e.PaymentID, &e.OrderID, &e.Operation, &e.Account, &e.Amount, &e.Currency, instant{&e.OccurredAt})
+	query := "SELECT " + entryList + " FROM ledger" + where.String() + " ORDER BY id DESC LIMIT " + where.Arg(f.Limit)
+	page, err = sqldb.Collect(ctx, q, func(row sqldb.Scanner) (e Entry, err error) {
+		err = row.Scan(&e.ID, &e.JournalID, &e.PaymentID, &e.OrderID, &e.Operation, &e.Account, &e.Amount, &e.Currency, sqldb.Instant(&e.OccurredAt))
 		return e, err
-	})
+	}, query, where.Args()...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list ledger entries: %w", err)
 	}

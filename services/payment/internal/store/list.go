@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"orderflow.example/kit/sqldb"
@@ -29,14 +27,10 @@ type Position struct {
 func List(ctx context.Context, q sqldb.Querier, f Filter) ([]*payment.Payment, error) {
 	where := f.conditions()
 	if f.After != nil {
-		where.add("(created_at, order_id) < (?, ?)", sqldb.Micros(f.After.At), f.After.OrderID)
+		where.Add("(created_at, order_id) < (?, ?)", sqldb.Micros(f.After.At), f.After.OrderID)
 	}
-	query := "SELECT " + columnList + " FROM payments" + where.text() + " ORDER BY created_at DESC, order_id DESC LIMIT " + where.parameter(f.Limit)
-	rows, err := q.QueryContext(ctx, query, where.args...)
-	if err != nil {
-		return nil, fmt.Errorf("list payments: %w", err)
-	}
-	found, err := collect(rows, scan)
+	query := "SELECT " + columnList + " FROM payments" + where.String() + " ORDER BY created_at DESC, order_id DESC LIMIT " + where.Arg(f.Limit)
+	found, err := sqldb.Collect(ctx, q, scan, query, where.Args()...)
 	if err != nil {
 		return nil, fmt.Errorf("list payments: %w", err)
 	}
@@ -54,15 +48,18 @@ func List(ctx context.Context, q sqldb.Querier, f Filter) ([]*payment.Payment, e
 func Count(ctx context.Context, q sqldb.Querier, f Filter) (int64, error) {
 	where := f.conditions()
 	var n int64
-	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM payments"+where.text(), where.args...).Scan(&n); err != nil {
+	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM payments"+where.String(), where.Args()...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count payments: %w", err)
 	}
 	return n, nil
 }
 
+// pageSize is how many payments each reads at a time.
+const pageSize = 512
+
 // each calls fn with every payment, newest first.
 func each(ctx context.Context, q sqldb.Querier, fn func(*payment.Payment)) error {
-	f := Filter{Limit: idsAtOnce}
+	f := Filter{Limit: pageSize}
 	for {
 		page, err := List(ctx, q, f)
 		if err != nil {
@@ -85,38 +82,13 @@ func All(ctx context.Context, q sqldb.Querier) (all []*payment.Payment, err erro
 	return all, err
 }
 
-func (f Filter) conditions() *conditions {
-	c := &conditions{}
+func (f Filter) conditions() *sqldb.Where {
+	c := &sqldb.Where{}
 	if f.OrderID != "" {
-		c.add("order_id = ?", f.OrderID)
+		c.Add("order_id = ?", f.OrderID)
 	}
 	if f.Status != payment.None {
-		c.add("status = ?", string(f.Status))
+		c.Add("status = ?", string(f.Status))
 	}
 	return c
-}
-
-// conditions is a WHERE clause under construction. In its conditions each ? stands for the next argument.
-type conditions struct {
-	all  []string
-	args []any
-}
-
-func (c *conditions) add(condition string, args ...any) {
-	for _, arg := range args {
-		condition = strings.Replace(condition, "?", c.parameter(arg), 1)
-	}
-	c.all = append(c.all, condition)
-}
-
-func (c *conditions) parameter(arg any) string {
-	c.args = append(c.args, arg)
-	return "$" + strconv.Itoa(len(c.args))
-}
-
-func (c *conditions) text() string {
-	if len(c.all) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(c.all, " AND ")
 }

@@ -53,15 +53,15 @@ type loaded struct {
 	refunds int
 }
 
-func scan(row interface{ Scan(...any) error }) (loaded, error) {
+func scan(row sqldb.Scanner) (loaded, error) {
 	l := loaded{Payment: &payment.Payment{}}
 	p := l.Payment
 	err := row.Scan(
 		&p.OrderID, &p.ID, &p.UserID, &p.Amount, &p.Currency, &p.Token,
 		&p.Version, &p.Status, &p.Authorized, &p.Captured, &p.Voided, &p.Refunded, &p.Provider, &p.ProviderReference,
-		&p.FailureCode, &p.FailureReason, instant{&p.AuthorizedAt}, instant{&p.CapturedAt},
+		&p.FailureCode, &p.FailureReason, sqldb.Instant(&p.AuthorizedAt), sqldb.Instant(&p.CapturedAt),
 		&p.Desired, &p.CaptureAmount, &p.AskedBy, &p.TraceParent, &p.InDoubt, &p.Tries, &p.BlockedCode, &p.BlockedReason, &l.refunds,
-		instant{&p.CreatedAt}, instant{&p.UpdatedAt},
+		sqldb.Instant(&p.CreatedAt), sqldb.Instant(&p.UpdatedAt),
 	)
 	return l, err
 }
@@ -81,7 +81,7 @@ func refundValues(orderID string, r payment.Refund) []any {
 // readRefunds fills in the refunds of those payments that have any; most have none and cost nothing.
 func readRefunds(ctx context.Context, q sqldb.Querier, payments []loaded) error {
 	byOrder := map[string]*payment.Payment{}
-	var ids []any
+	var ids []string
 	for _, l := range payments {
 		if l.refunds > 0 {
 			byOrder[l.OrderID] = l.Payment
@@ -92,23 +92,16 @@ func readRefunds(ctx context.Context, q sqldb.Querier, payments []loaded) error 
 		order string
 		payment.Refund
 	}
-	for chunk := range slices.Chunk(ids, idsAtOnce) {
-		args := sqldb.Padded(slices.Clone(chunk))
-		rows, err := q.QueryContext(ctx, "SELECT order_id, id, amount, status, failure_code, failure_reason, requested_at, settled_at FROM refunds WHERE order_id IN "+
-			sqldb.In(len(args), 1)+" ORDER BY order_id, requested_at, id", args...)
-		if err != nil {
-			return fmt.Errorf("read refunds: %w", err)
-		}
-		found, err := collect(rows, func(row interface{ Scan(...any) error }) (r refund, err error) {
-			err = row.Scan(&r.order, &r.ID, &r.Amount, &r.Status, &r.FailureCode, &r.FailureReason, instant{&r.RequestedAt}, instant{&r.SettledAt})
-			return r, err
-		})
-		if err != nil {
-			return fmt.Errorf("read refunds: %w", err)
-		}
-		for _, r := range found {
-			byOrder[r.order].Refunds = append(byOrder[r.order].Refunds, r.Refund)
-		}
+	found, err := sqldb.CollectIn(ctx, q, func(row sqldb.Scanner) (r refund, err error) {
+		err = row.Scan(&r.order, &r.ID, &r.Amount, &r.Status, &r.FailureCode, &r.FailureReason, sqldb.Instant(&r.RequestedAt), sqldb.Instant(&r.SettledAt))
+		return r, err
+	}, "SELECT order_id, id, amount, status, failure_code, failure_reason, requested_at, settled_at FROM refunds WHERE order_id",
+		ids, " ORDER BY order_id, requested_at, id")
+	if err != nil {
+		return fmt.Errorf("read refunds: %w", err)
+	}
+	for _, r := range found {
+		byOrder[r.order].Refunds = append(byOrder[r.order].Refunds, r.Refund)
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"orderflow.example/kit/errs"
 	"orderflow.example/kit/outbox"
@@ -19,9 +18,6 @@ type Store struct{ outbox *outbox.Writer }
 
 // New makes a store whose events go out through the writer.
 func New(w *outbox.Writer) *Store { return &Store{outbox: w} }
-
-// idsAtOnce is how many ids one SELECT asks for.
-const idsAtOnce = 512
 
 // Get reads a payment by its own id.
 func Get(ctx context.Context, q sqldb.Querier, id string) (*payment.Payment, error) {
@@ -47,29 +43,4 @@ func getBy(ctx context.Context, q sqldb.Querier, column, value string) (*payment
 		return nil, fmt.Errorf("read payment %s: %w", value, err)
 	}
 	return row.Payment, readRefunds(ctx, q, []loaded{row})
-}
-
-// collect scans all rows, which it closes.
-func collect[T any](rows *sql.Rows, one func(interface{ Scan(...any) error }) (T, error)) (all []T, err error) {
-	defer rows.Close()
-	for rows.Next() {
-		item, err := one(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, item)
-	}
-	return all, rows.Err()
-}
-
-// instant reads microseconds into a time.
-type instant struct{ t *time.Time }
-
-func (i instant) Scan(value any) error {
-	micros, ok := value.(int64)
-	if !ok {
-		return fmt.Errorf("%T is not an instant", value)
-	}
-	*i.t = sqldb.Time(micros)
-	return nil
 }

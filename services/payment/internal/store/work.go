@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"orderflow.example/kit/outbox"
@@ -38,30 +37,22 @@ type Cause struct {
 // Load reads the payments of these orders and locks them, in the order of their ids. An order that has none gets an
 // empty one.
 func (w *Work) Load(ctx context.Context, orderIDs ...string) error {
-	var missing []any
+	var missing []string
 	for _, id := range orderIDs {
 		if w.payments[id] == nil {
 			w.payments[id] = &payment.Payment{OrderID: id}
 			missing = append(missing, id)
 		}
 	}
-	for chunk := range slices.Chunk(missing, idsAtOnce) {
-		args := sqldb.Padded(slices.Clone(chunk))
-		rows, err := w.tx.QueryContext(ctx, "SELECT "+columnList+" FROM payments WHERE order_id IN "+
-			sqldb.In(len(args), 1)+" ORDER BY order_id"+w.tx.ForUpdate(), args...)
-		if err != nil {
-			return fmt.Errorf("load payments: %w", err)
-		}
-		found, err := collect(rows, scan)
-		if err != nil {
-			return fmt.Errorf("load payments: %w", err)
-		}
-		if err := readRefunds(ctx, w.tx, found); err != nil {
-			return err
-		}
-		for _, l := range found {
-			w.payments[l.OrderID] = l.Payment
-		}
+	found, err := sqldb.CollectIn(ctx, w.tx, scan, "SELECT "+columnList+" FROM payments WHERE order_id", missing, " ORDER BY order_id"+w.tx.ForUpdate())
+	if err != nil {
+		return fmt.Errorf("load payments: %w", err)
+	}
+	if err := readRefunds(ctx, w.tx, found); err != nil {
+		return err
+	}
+	for _, l := range found {
+		w.payments[l.OrderID] = l.Payment
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -43,6 +44,32 @@ func TestRaceCancelWhileAuthorizing(t *testing.T) {
 			f.moneyAddsUp()
 		})
 	}
+}
+
+// The order is cancelled after a worker died with the authorisation's answer: whoever takes over finds out that money is
+// held, and lets it go.
+func TestRaceCancelAfterACrash(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.provider.Forgetful = true // the worst case
+		f.says(request("o1"))
+		dying := jobs.NewWorker(jobs.Config{DB: f.db, Kind: worker.Kind, Handle: func(ctx context.Context, job jobs.Job) (jobs.Complete, error) {
+			complete, err := f.worker.Handle(ctx, job)
+			f.says(cancel("o1"))
+			f.pass(time.Minute) // its lease ends, and its result will be dropped
+			if f.runs() != 1 || f.said("o1") != "PaymentAuthorized" || f.provider.Reads == 0 || len(f.provider.Calls) != 1 {
+				t.Errorf("taken over: %s, %d look-ups, %+v", f.said("o1"), f.provider.Reads, f.provider.Calls)
+			}
+			return complete, err
+		}})
+		if n, err := dying.RunDue(t.Context()); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		f.rests()
+		if f.said("o1") != "PaymentAuthorized PaymentVoided" {
+			t.Errorf("%s", f.said("o1"))
+		}
+		f.moneyAddsUp()
+	})
 }
 
 // The provider is away and the order is cancelled: the payment ends without it, at once, though its next attempt was
