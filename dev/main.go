@@ -14,10 +14,10 @@ import (
 func main() {
 	tune()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := command.Root().ExecuteContext(ctx); err != nil {
+	err := command.Root().ExecuteContext(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "dev:", err)
-		stop()
 		os.Exit(1)
 	}
 }

@@ -57,7 +57,10 @@ func Reset(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	return errors.Join(empty(dir), l.Close())
+}
+
+func empty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", dir, err)

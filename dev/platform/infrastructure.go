@@ -38,7 +38,7 @@ func startInfrastructure(ctx context.Context, cfg Config, log *slog.Logger) (_ *
 	i := &Infrastructure{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, i.Close())
+			err = errors.Join(err, i.closeAll())
 		}
 	}()
 	dir := func(name string) string { return filepath.Join(cfg.DataDir, name) }
@@ -74,8 +74,8 @@ func startInfrastructure(ctx context.Context, cfg Config, log *slog.Logger) (_ *
 	return i, nil
 }
 
-// Close ends all parts, the last started first.
-func (i *Infrastructure) Close() error {
+// closeAll ends all parts, the last started first.
+func (i *Infrastructure) closeAll() error {
 	var failures []error
 	for n := len(i.stop) - 1; n >= 0; n-- {
 		failures = append(failures, i.stop[n].Close())
@@ -96,7 +96,8 @@ func topics() []broker.Topic {
 }
 
 // portsFree fails at once, in one line, when a port that the platform needs is taken.
-func portsFree(p Ports) error {
+func portsFree(ctx context.Context, p Ports) error {
+	var config net.ListenConfig
 	named := map[string]int{
 		"the broker": p.Kafka, "the schema registry": p.Registry, "the token issuer": p.Issuer, "the payment provider": p.Provider,
 		"SMTP": p.SMTP, "the list of mails": p.Mails, "webhooks": p.Webhooks,
@@ -108,7 +109,7 @@ func portsFree(p Ports) error {
 		if port == 0 {
 			continue
 		}
-		listener, err := net.Listen("tcp", loopback(port))
+		listener, err := config.Listen(ctx, "tcp", loopback(port))
 		if err != nil {
 			return fmt.Errorf("port %d, for %s, is in use: free it, or move all ports with --port-offset N", port, what)
 		}

@@ -54,7 +54,7 @@ func Start(ctx context.Context, cfg Config) (_ *Platform, err error) {
 	if err := os.Remove(filepath.Join(cfg.DataDir, addressFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("forget the last addresses: %w", err)
 	}
-	if err := portsFree(cfg.Ports); err != nil {
+	if err := portsFree(ctx, cfg.Ports); err != nil {
 		return nil, err
 	}
 	if err := p.openLog(); err != nil {
@@ -160,7 +160,7 @@ func (p *Platform) release() error {
 		failures = append(failures, waitFor(p.services.Wait, drainLimit))
 	}
 	if p.Infrastructure != nil {
-		failures = append(failures, p.Infrastructure.Close())
+		failures = append(failures, p.closeAll())
 	}
 	if p.log != nil {
 		failures = append(failures, p.log.Close())

@@ -20,7 +20,7 @@ const (
 
 // Run retries parked messages when their turn comes, and stores the progress of the consumers, until ctx ends.
 func (p *Processor) Run(ctx context.Context) error {
-	wake, stop := p.cfg.DB.Watch(wakeName(p.cfg.Group)) //nolint:contextcheck // what listens for other replicas is the database's, and ends with it
+	wake, stop := p.cfg.DB.Watch(wakeName(p.cfg.Group))
 	defer stop()
 	retry, measure := time.NewTicker(retryEvery), time.NewTicker(measureEvery)
 	defer retry.Stop()

@@ -53,7 +53,7 @@ func DefaultBackoff(attempt int) time.Duration {
 
 // Run works until ctx ends. Then calls under way may finish, some seconds at most, and their results are stored.
 func (w *Worker) Run(ctx context.Context) error {
-	wake, stopWatching := w.cfg.DB.Watch(wakeName(w.cfg.Kind)) //nolint:contextcheck // what listens for other replicas is the database's, and ends with it
+	wake, stopWatching := w.cfg.DB.Watch(wakeName(w.cfg.Kind))
 	defer stopWatching()
 	work, cancel := lingering(ctx, graceLimit)
 	defer cancel()

@@ -43,7 +43,7 @@ func newRelay(db *sqldb.DB, send func(context.Context, []kafka.Record) ([]bool, 
 
 // Run relays until ctx ends. Then it sends what is committed and unsent, for some seconds at most, and returns.
 func (r *Relay) Run(ctx context.Context) error {
-	wake, stop := r.db.Watch(wakeName) //nolint:contextcheck // what listens for other replicas is the database's, and ends with it
+	wake, stop := r.db.Watch(wakeName)
 	defer stop()
 	for {
 		lock, err := acquire(ctx, r.db)

@@ -31,10 +31,10 @@ type Program struct {
 // Main runs the command line and exits: 0, or 1 with one clear line on standard error.
 func Main(p Program) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := p.Command().ExecuteContext(ctx); err != nil {
+	err := p.Command().ExecuteContext(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Spec.Name, err)
-		stop()
 		os.Exit(1)
 	}
 }

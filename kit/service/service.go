@@ -5,7 +5,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -99,7 +98,7 @@ func Open(ctx context.Context, cfg Config, spec Spec) (*Service, error) {
 	}
 	if cfg.DatabaseMigrate {
 		if err := Migrate(ctx, db, spec); err != nil {
-			return nil, fmt.Errorf("%w (and closing: %v)", err, db.Close())
+			return nil, errors.Join(err, db.Close())
 		}
 	}
 	return s, nil

@@ -48,7 +48,7 @@ func openWriter(ctx context.Context, dsn string) (*writer, error) {
 		queue:   make(chan *call, queued),
 		stopped: make(chan struct{}),
 	}
-	go w.loop() //nolint:contextcheck // the writer outlives the call that opens it
+	go w.loop() // the writer outlives the call that opens it
 	return w, nil
 }
 

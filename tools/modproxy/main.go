@@ -7,6 +7,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -128,17 +129,13 @@ func pack(out, dir string, version module.Version) error {
 	if err != nil {
 		return err
 	}
-	defer list.Close()
-	if _, err := fmt.Fprintln(list, version.Version); err != nil {
+	_, err = fmt.Fprintln(list, version.Version)
+	if err = errors.Join(err, list.Close()); err != nil {
 		return err
 	}
 	archive, err := os.Create(filepath.Join(folder, version.Version+".zip"))
 	if err != nil {
 		return err
 	}
-	defer archive.Close()
-	if err := zip.CreateFromDir(archive, version, dir); err != nil {
-		return err
-	}
-	return archive.Close()
+	return errors.Join(zip.CreateFromDir(archive, version, dir), archive.Close())
 }

@@ -120,7 +120,7 @@ func TestLookUpThatIsRefused(t *testing.T) {
 		for _, step := range []string{"operation", "payment"} { // the look-up that is refused
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if step == "payment" && strings.HasPrefix(r.URL.Path, "/v1/operations/") {
-					w.WriteHeader(404)
+					w.WriteHeader(http.StatusNotFound)
 					_, _ = w.Write([]byte(`{"error":{"code":"operation_not_found"}}`))
 					return
 				}
