@@ -50,7 +50,6 @@ func produceAndConsume(b *testing.B, rate, batch int) {
 	defer running.Wait()
 	defer cancel()
 	var handled, batches, waited atomic.Int64
-	var consumers []*Consumer
 	var producers []*Producer
 	for i := range services {
 		consumer, err := NewConsumer(cfg, ConsumerConfig{Group: "group" + strconv.Itoa(i), Topics: []string{topics[i].Name}, Log: quiet,
@@ -76,12 +75,16 @@ func produceAndConsume(b *testing.B, rate, batch int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer producer.Close(context.Background())
+		defer func() {
+			if err := producer.Close(context.Background()); err != nil {
+				b.Error(err)
+			}
+		}()
 		// A first record to each topic: connections and producer ids are made before the clock starts.
 		if _, err := producer.Send(ctx, events(topics[i].Name, 1)); err != nil {
 			b.Fatal(err)
 		}
-		consumers, producers = append(consumers, consumer), append(producers, producer)
+		producers = append(producers, producer)
 	}
 	for handled.Load() < services {
 		time.Sleep(time.Millisecond)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
@@ -32,12 +33,15 @@ type broker struct {
 	cluster *kfake.Cluster // nil: a real broker
 }
 
-// eachBroker runs a test on the embedded broker, and on a real one if TEST_KAFKA_BOOTSTRAP names it.
+// eachBroker runs a test on the embedded broker, and on a real one if TEST_KAFKA_BOOTSTRAP names it. Tests with a broker
+// run in parallel: they mostly wait.
 func eachBroker(t *testing.T, test func(t *testing.T, b *broker)) {
 	t.Helper()
+	t.Parallel()
 	t.Run("embedded", func(t *testing.T) { test(t, embedded(t)) })
 	if servers := os.Getenv("TEST_KAFKA_BOOTSTRAP"); servers != "" {
 		t.Run("real", func(t *testing.T) {
+			t.Parallel()
 			test(t, &broker{Config: Config{Bootstrap: servers, TopicPrefix: uniquePrefix()}})
 		})
 	}
@@ -45,6 +49,7 @@ func eachBroker(t *testing.T, test func(t *testing.T, b *broker)) {
 
 func embedded(t *testing.T, opts ...kfake.Opt) *broker {
 	t.Helper()
+	t.Parallel()
 	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +97,12 @@ func (b *broker) admin(t *testing.T) *ck.AdminClient {
 
 func (b *broker) producer(t *testing.T) *Producer {
 	t.Helper()
-	p, err := NewProducer(b.Config, "test", testLog(t), nil)
+	return b.countedProducer(t, nil)
+}
+
+func (b *broker) countedProducer(t *testing.T, metrics prometheus.Registerer) *Producer {
+	t.Helper()
+	p, err := NewProducer(b.Config, "test", testLog(t), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,6 +310,7 @@ type restartable struct {
 
 func newRestartable(t *testing.T) *restartable {
 	t.Helper()
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -360,6 +360,32 @@ func TestConsumerOutlivesItsBroker(t *testing.T) {
 	checkSequences(t, in.all())
 }
 
+// Partitions move between brokers, and one broker after the other is replaced.
+func TestConsumerFollowsTheLeaders(t *testing.T) {
+	b := embedded(t, kfake.NumBrokers(3))
+	b.topic(t, "orders", 6)
+	p := b.producer(t)
+	in, seen := &inbox{}, &passes{}
+	b.consume(t, ConsumerConfig{Group: "g", Topics: []string{"orders"}, Handle: in.handle, Passed: seen.passed})
+	sent := 0
+	for node := range int32(3) {
+		b.cluster.ShufflePartitionLeaders()
+		send(t, p, numbered("orders", 30, sent, 300)...)
+		if err := b.cluster.RemoveNode(node); err != nil {
+			t.Fatal(err)
+		}
+		send(t, p, numbered("orders", 30, sent+300, 300)...)
+		if _, _, err := b.cluster.AddNode(node, 0); err != nil {
+			t.Fatal(err)
+		}
+		sent += 600
+	}
+	now := time.Now()
+	eventually(t, "all handled", func() bool { return in.distinct() == sent })
+	eventually(t, "all partitions have passed", func() bool { return seen.after(now) == 6 })
+	checkSequences(t, in.all())
+}
+
 func TestConsumerEndsWithoutItsBroker(t *testing.T) {
 	b := newRestartable(t)
 	b.topic(t, "orders", 2)
@@ -398,14 +424,12 @@ func TestConsumerFindsATopicThatComesLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	consumer.conf["topic.metadata.refresh.interval.ms"] = 200 // 10 s is long for a test
+	looks := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: b.TopicPrefix + "late", Observe: true, Count: -1})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- consumer.Run(ctx) }()
-	time.AfterFunc(500*time.Millisecond, func() { b.cluster.CreateTopic(b.TopicPrefix+"late", 1, nil) })
-	if err := EnsureTopics(t.Context(), b.Config, 1, nil); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the topic is there", func() bool { return b.cluster.TopicInfo(b.TopicPrefix+"late") != nil })
+	eventually(t, "the consumer has looked for it in vain", func() bool { return looks.Hits() > 0 })
+	b.topic(t, "late", 1)
 	send(t, b.producer(t), numbered("late", 1, 0, 5)...)
 	eventually(t, "5 records handled", func() bool { return in.distinct() == 5 })
 	cancel()

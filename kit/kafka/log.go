@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"log/slog"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -17,11 +16,7 @@ func forwardLogs(conf ck.ConfigMap, log *slog.Logger) (stop func()) {
 	go func() {
 		defer close(done)
 		for line := range lines {
-			level := logLevel(line.Level)
-			if line.Tag == "CONFWARN" {
-				level = slog.LevelDebug // about settings of ours, the same at each start
-			}
-			log.Log(context.Background(), level, line.Message, "client", line.Name, "tag", line.Tag)
+			logLine(log, line)(line.Message, "client", line.Name, "tag", line.Tag)
 		}
 	}()
 	return func() {
@@ -30,29 +25,31 @@ func forwardLogs(conf ck.ConfigMap, log *slog.Logger) (stop func()) {
 	}
 }
 
-// logLevel maps a syslog severity, which is what librdkafka uses.
-func logLevel(severity int) slog.Level {
+// logLine returns the function to log a line with. Its level is a syslog severity.
+func logLine(log *slog.Logger, line ck.LogEvent) func(message string, args ...any) {
 	switch {
-	case severity <= 3:
-		return slog.LevelError
-	case severity == 4:
-		return slog.LevelWarn
-	case severity <= 6:
-		return slog.LevelInfo
+	case line.Tag == "CONFWARN":
+		return log.Debug // about settings of ours, the same at each start
+	case line.Level <= 3:
+		return log.Error
+	case line.Level == 4:
+		return log.Warn
+	case line.Level <= 6:
+		return log.Info
 	default:
-		return slog.LevelDebug
+		return log.Debug
 	}
 }
 
 // logClientError logs what a client reports outside of any call. Connections come and go, and librdkafka logs those
 // itself.
 func logClientError(log *slog.Logger, client string, err ck.Error) {
-	level := slog.LevelWarn
+	write := log.Warn
 	switch {
 	case err.IsFatal():
-		level = slog.LevelError
+		write = log.Error
 	case err.Code() == ck.ErrTransport, err.Code() == ck.ErrAllBrokersDown, err.Code() == ck.ErrResolve:
-		level = slog.LevelDebug
+		write = log.Debug
 	}
-	log.Log(context.Background(), level, "kafka client reports an error", "client", client, "code", err.Code().String(), "error", err.Error())
+	write("kafka client reports an error", "client", client, "code", err.Code().String(), "error", err.Error())
 }

@@ -52,7 +52,7 @@ func producerConf(cfg Config, clientID string) ck.ConfigMap {
 	// of a key may be written before Send has learnt of the refusal.
 	conf["enable.gapless.guarantee"] = true
 	conf["compression.type"] = "lz4"
-	conf["linger.ms"] = 1 // a Send hands over all its records within that
+	conf["linger.ms"] = 10
 	conf["queue.buffering.max.messages"] = 100_000
 	conf["queue.buffering.max.kbytes"] = 65_536
 	conf["go.delivery.report.fields"] = "none"
@@ -73,8 +73,10 @@ func (p *Producer) Close(ctx context.Context) error {
 }
 
 func (p *Producer) takeTurn(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	select {
+	case <-p.turn: // free, so Close works with a context that has ended
+		return nil
+	default:
 	}
 	select {
 	case <-p.turn:
@@ -113,9 +115,9 @@ func (p *Producer) discardClient() {
 
 // producerClient is a librdkafka client with the goroutine that reads its events.
 type producerClient struct {
-	*ck.Producer
-	stopLogs func()
-	done     chan struct{}
+	*ck.Producer // not Close: use close
+	stopLogs     func()
+	done         chan struct{}
 }
 
 func newProducerClient(shared ck.ConfigMap, log *slog.Logger) (*producerClient, error) {
@@ -142,7 +144,7 @@ func newProducerClient(shared ck.ConfigMap, log *slog.Logger) (*producerClient, 
 }
 
 func (c *producerClient) close() {
-	c.Producer.Close()
+	c.Close()
 	<-c.done
 	c.stopLogs()
 }

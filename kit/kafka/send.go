@@ -21,6 +21,9 @@ import (
 // While the brokers are away Send waits; when ctx ends it gives up and returns an error that wraps ctx's.
 func (p *Producer) Send(ctx context.Context, records []Record) (acked []bool, err error) {
 	acked = make([]bool, len(records))
+	if err := ctx.Err(); err != nil {
+		return acked, fmt.Errorf("kafka: send: %w", err)
+	}
 	if err := p.takeTurn(ctx); err != nil {
 		return acked, fmt.Errorf("kafka: send: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,14 +34,14 @@ func TestSendWritesRecordsInOrderOfTheirKeys(t *testing.T) {
 		}
 		checkWritten(t, got)
 		for _, r := range got {
-			switch number(t, r) {
-			case 1:
-				if string(r.Key) == "key-0" && (string(r.Value) != "value-0" || !r.Timestamp.Equal(at)) {
-					t.Errorf("record 0 came as %q at %v", r.Value, r.Timestamp)
-				}
-				if string(r.Key) == "key-1" && r.Value != nil {
-					t.Errorf("a tombstone came as %q", r.Value)
-				}
+			if number(t, r) != 1 {
+				continue
+			}
+			if string(r.Key) == "key-0" && (string(r.Value) != "value-0" || !r.Timestamp.Equal(at)) {
+				t.Errorf("record 0 came as %q at %v", r.Value, r.Timestamp)
+			}
+			if string(r.Key) == "key-1" && r.Value != nil {
+				t.Errorf("a tombstone came as %q", r.Value)
 			}
 		}
 	})
@@ -88,7 +89,9 @@ func checkHeldBack(t *testing.T, records []Record, acked []bool) {
 // incompressible returns bytes that stay as many under any compression.
 func incompressible(size int) []byte {
 	b := make([]byte, size)
-	rand.Read(b) // never fails
+	if _, err := rand.Read(b); err != nil {
+		panic(err)
+	}
 	return b
 }
 
@@ -204,10 +207,9 @@ func TestClientStopsAtARefusedBatch(t *testing.T) {
 	b := embedded(t)
 	b.topic(t, "orders", 1)
 	p := b.producer(t)
-	requests := 0
+	var requests atomic.Int64
 	b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.TopicPrefix + "orders", Err: kerr.MessageTooLarge, When: func(kmsg.Request) bool {
-		requests++
-		return requests == 2
+		return requests.Add(1) == 2
 	}})
 	records := numbered("orders", 1, 0, 600)
 	topic := b.TopicPrefix + "orders"
@@ -220,8 +222,8 @@ func TestClientStopsAtARefusedBatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the refusal is seen", func() bool { return p.client.GetFatalError() != nil })
-	time.Sleep(300 * time.Millisecond) // in which nothing more must be written
+	eventually(t, "a batch is refused", func() bool { return requests.Load() >= 2 })
+	time.Sleep(500 * time.Millisecond) // in which nothing more must be written
 	if err := p.client.Purge(ck.PurgeQueue | ck.PurgeInFlight); err != nil {
 		t.Fatal(err)
 	}
@@ -238,11 +240,7 @@ func TestSendCountsWhatIsTaken(t *testing.T) {
 	b := embedded(t)
 	b.topic(t, "orders", 1, "max.message.bytes", "1000")
 	registry := prometheus.NewRegistry()
-	p, err := NewProducer(b.Config, "test", testLog(t), registry)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close(context.Background())
+	p := b.countedProducer(t, registry)
 	send(t, p, numbered("orders", 1, 0, 3)...)
 	if _, err := p.Send(t.Context(), []Record{{Topic: "orders", Value: incompressible(5000)}}); !IsRefused(err) {
 		t.Fatalf("error %v, want a refusal", err)
@@ -257,15 +255,11 @@ func TestSendCountsWhatIsTaken(t *testing.T) {
 
 func TestSendToATopicThatIsNotThereIsNoRefusal(t *testing.T) {
 	b := embedded(t)
-	p, err := NewProducer(b.Config, "test", testLog(t), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close(context.Background())
+	p := b.producer(t)
 	p.conf["topic.metadata.propagation.max.ms"] = 2000 // 30 s is long for a test
 	p.discardClient()
 
-	_, err = p.Send(t.Context(), []Record{{Topic: "late", Key: "k"}})
+	_, err := p.Send(t.Context(), []Record{{Topic: "late", Key: "k"}})
 	var failed *SendError
 	if !errors.As(err, &failed) || IsRefused(err) {
 		t.Fatalf("error %v, want a SendError that is no refusal", err)
@@ -369,7 +363,7 @@ func TestSendFollowsSendAndEndsWithClose(t *testing.T) {
 	if err := <-result; !errors.Is(err, context.Canceled) {
 		t.Errorf("the first Send: error %v, want the context's", err)
 	}
-	if err := p.Close(t.Context()); err != nil {
+	if err := p.Close(short); err != nil { // has ended, but there is nothing to wait for
 		t.Error(err)
 	}
 	if _, err := p.Send(t.Context(), numbered("orders", 1, 0, 1)); !errors.Is(err, ErrClosed) {
