@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -65,7 +66,7 @@ func onEach(t *testing.T, test func(t *testing.T, b *bench)) {
 func decode(_ context.Context, _ string, value []byte) (any, error) {
 	switch string(value) {
 	case "undecodable":
-		return nil, errors.New("truncated")
+		return nil, fmt.Errorf("truncated: %w", io.ErrUnexpectedEOF)
 	case "registry away":
 		return nil, context.DeadlineExceeded
 	}

@@ -54,7 +54,8 @@ func (p *Processor) prepare(ctx context.Context, record kafka.Record) (*item, er
 		it.trouble = &trouble{reasonUnknownType, fmt.Errorf("type %s is neither handled nor ignored", storable(message.Type)), false}
 	default:
 		it.Data, err = p.cfg.Decode(ctx, record.Topic, record.Value)
-		if err != nil && isTransient(err) {
+		// Only the codec's word counts: io.ErrUnexpectedEOF is a lost connection to a database, and a cut value here.
+		if err != nil && avro.IsTransient(err) {
 			return nil, fmt.Errorf("inbox: decode %s/%d/%d: %w", record.Topic, record.Partition, record.Offset, err)
 		}
 		if err != nil {

@@ -236,7 +236,7 @@ func TestWhatCannotBeReadIsDeadAtOnce(t *testing.T) {
 			t.Errorf("dead letter %+v", first)
 		}
 		third := letters[2].Record()
-		if third.Headers["ce_id"] != "a k 2 undecodable" || third.Headers["ce_type"] != "Known" || third.Headers["dlq_reason"] != "undecodable: truncated" || third.Key != "k" {
+		if third.Headers["ce_id"] != "a k 2 undecodable" || third.Headers["ce_type"] != "Known" || third.Headers["dlq_reason"] != "undecodable: truncated: unexpected EOF" || third.Key != "k" {
 			t.Errorf("dead letter %+v", third)
 		}
 		if m := all[0]; string(m.Payload) != "raw\x00\xff" || m.Headers["x"] != "y\x00" || m.RecordKey != "k" {
