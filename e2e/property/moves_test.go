@@ -86,12 +86,16 @@ func (w *world) dieWorking(name string) {
 }
 
 // loseLease has the next worker that calls the provider hang until its lease is over and another has taken its jobs,
-// which dies with them: what the provider did is known to nobody.
-func (w *world) loseLease() {
+// which does them meanwhile, or dies with them: then what the provider did is known to nobody.
+func (w *world) loseLease(otherDies bool) {
 	w.provider.during(func() {
-		w.clock.advance(2 * time.Minute)
-		w.dieWorking("payment")
 		w.seen.note(leaseLost, true)
+		w.clock.advance(2 * time.Minute)
+		if otherDies {
+			w.dieWorking("payment")
+		} else {
+			w.work("payment")
+		}
 	})
 }
 

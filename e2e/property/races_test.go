@@ -113,7 +113,7 @@ func TestCancelWhileAuthorisationIsUnderWay(t *testing.T) {
 		"the worker loses its lease while the provider authorises, and the hold is found and voided": {
 			token: "tok_ok",
 			race: func(w *world, o placed) {
-				w.loseLease()
+				w.loseLease(true)
 				w.work("payment")
 				w.cancel(o, customer(o.user))
 				w.send("order")

@@ -79,7 +79,7 @@ func (w *world) steps(t *rapid.T, products []string) map[string]func(*rapid.T) {
 	trouble(2, "replay", w.stepReplay)
 	add(3, "work", func(t *rapid.T) { w.work(rapid.SampledFrom(working).Draw(t, "of")) })
 	trouble(1, "worker dies", func(t *rapid.T) { w.dieWorking(rapid.SampledFrom(working).Draw(t, "of")) })
-	trouble(1, "worker loses its lease during a call", func(*rapid.T) { w.loseLease() })
+	trouble(1, "worker loses its lease during a call", func(t *rapid.T) { w.loseLease(rapid.Bool().Draw(t, "other dies")) })
 	add(1, "retry parked", func(t *rapid.T) { w.retryParked(rapid.SampledFrom(names).Draw(t, "of")) })
 	trouble(3, "time passes", func(t *rapid.T) { w.clock.advance(rapid.SampledFrom(pauses).Draw(t, "by")) })
 	trouble(3, "timers fire", func(t *rapid.T) { w.fire(rapid.SampledFrom(timing).Draw(t, "of")) })

@@ -52,7 +52,7 @@ func producerConf(cfg Config, clientID string) ck.ConfigMap {
 	// of a key may be written before Send has learnt of the refusal.
 	conf["enable.gapless.guarantee"] = true
 	conf["compression.type"] = "lz4"
-	conf["linger.ms"] = 10
+	conf["linger.ms"] = 10 // fewer and fuller requests; what comes meanwhile makes the next Send fuller
 	conf["queue.buffering.max.messages"] = 100_000
 	conf["queue.buffering.max.kbytes"] = 65_536
 	conf["go.delivery.report.fields"] = "none"

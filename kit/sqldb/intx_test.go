@@ -187,8 +187,8 @@ func TestDeadlockRunsAgain(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if len(runs) != 3 {
-		t.Errorf("%d runs, want 3", len(runs))
+	if len(runs) < 3 { // on a busy machine the one that runs again may meet the other's next try, too
+		t.Errorf("%d runs: nobody was ended and ran again", len(runs))
 	}
 	var sum int
 	if err := db.QueryRowContext(t.Context(), "SELECT SUM(applied_at) FROM inbox_events").Scan(&sum); err != nil || sum != 6 {
