@@ -19,7 +19,11 @@ func TestBadStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() {
+		if err := taken.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	_, port, err := net.SplitHostPort(taken.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +68,24 @@ func TestBadStart(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The permissions of a folder stop everybody but root.
+func TestUnwritableDataDirectory(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("SKIPPED: root may write anywhere")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	p, err := platform.Start(t.Context(), platform.Config{DataDir: dir})
+	if err == nil {
+		t.Fatalf("it started, and stopped: %v", p.Stop())
+	}
+	if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "not writable") {
+		t.Errorf("want one line that names %s, got %v", dir, err)
 	}
 }
 

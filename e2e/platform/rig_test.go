@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait for something that takes a second when all is well.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // rig is a running platform and what a client needs to talk to it.
 type rig struct {

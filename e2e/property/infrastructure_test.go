@@ -1,7 +1,6 @@
 package property
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -55,6 +54,3 @@ func fastFolder() string {
 	}
 	return ""
 }
-
-// background is the context of what outlives a test's own, as the end of a schedule does.
-func background() context.Context { return context.Background() }

@@ -61,16 +61,16 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"error":{"code":"unavailable","message":"Away.","type":"api_error"}}`, http.StatusServiceUnavailable)
 		return
 	}
-	answer, body, err := p.forward(r)
+	code, body, err := p.forward(r)
 	p.happen(r)
 	if lose || err != nil {
 		cut(w)
 	}
-	if r.Method == http.MethodGet && answer.StatusCode == http.StatusOK && strings.HasPrefix(r.URL.Path, "/v1/operations/") {
+	if r.Method == http.MethodGet && code == http.StatusOK && strings.HasPrefix(r.URL.Path, "/v1/operations/") {
 		p.found()
 	}
-	w.Header().Set("Content-Type", answer.Header.Get("Content-Type"))
-	w.WriteHeader(answer.StatusCode)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
 	_, _ = w.Write(body) // a caller that has gone does not want it
 }
 
@@ -92,23 +92,23 @@ func (p *provider) found() {
 	p.lookedUp++
 }
 
-func (p *provider) forward(r *http.Request) (*http.Response, []byte, error) {
+func (p *provider) forward(r *http.Request) (code int, body []byte, err error) {
 	asked, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
 	request, err := http.NewRequestWithContext(r.Context(), r.Method, simulatorURL+r.URL.RequestURI(), bytes.NewReader(asked))
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
 	request.Header = r.Header.Clone()
 	answer, err := p.client.Do(request)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	return answer, body, err
+	body, err = io.ReadAll(answer.Body)
+	return answer.StatusCode, body, err
 }
 
 // cut ends the connection after a few bytes that are no answer: with none, Go's client repeats the call by itself.

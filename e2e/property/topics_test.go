@@ -10,7 +10,6 @@ import (
 	"orderflow.example/kit/kafka"
 	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
-	"orderflow.example/schemas"
 )
 
 // topicLog is a topic of one partition.
@@ -177,6 +176,3 @@ func (w *world) reader(service, topic string) *reader {
 	w.Fatalf("%s does not read %s", service, topic)
 	return nil
 }
-
-// sagaTopics carry the events that are keyed by an order.
-var sagaTopics = []string{schemas.OrderEvents, schemas.InventoryEvents, schemas.PaymentEvents}
