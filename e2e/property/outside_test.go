@@ -18,6 +18,7 @@ type provider struct {
 	mu        sync.Mutex
 	loseNext  int    // answers that will not arrive, though the call takes effect
 	awayFor   int    // calls that will be answered 503, without effect
+	failed    int    // calls that were refused or lost since the last count
 	lookedUp  int    // look-ups that found an operation of which the answer had been lost
 	meanwhile func() // happens once, after the next call has taken effect and before it is answered
 }
@@ -53,8 +54,10 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case lose:
 		p.loseNext--
+		p.failed++
 	case away:
 		p.awayFor--
+		p.failed++
 	}
 	p.mu.Unlock()
 	if away && !lose {
@@ -90,6 +93,15 @@ func (p *provider) found() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lookedUp++
+}
+
+// count tells how many calls have failed, and how many look-ups found something, since the last count.
+func (p *provider) count() (failed, lookedUp int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	failed, lookedUp = p.failed, p.lookedUp
+	p.failed, p.lookedUp = 0, 0
+	return failed, lookedUp
 }
 
 func (p *provider) forward(r *http.Request) (code int, body []byte, err error) {

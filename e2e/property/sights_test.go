@@ -100,10 +100,9 @@ func (t *tally) String() string {
 // look notes what happened to the orders of a schedule, as their events tell it.
 func (w *world) look() {
 	w.Helper()
-	w.provider.mu.Lock()
-	w.seen.note(answerLookedUp, w.provider.lookedUp > 0)
-	w.provider.lookedUp = 0
-	w.provider.mu.Unlock()
+	failed, lookedUp := w.provider.count()
+	w.seen.note(providerRetried, failed > 0)
+	w.seen.note(answerLookedUp, lookedUp > 0)
 	facts, err := order.OrderFacts(w.ctx, w.services["order"].DB)
 	if err != nil {
 		w.Fatalf("orders: %v", err)

@@ -94,7 +94,6 @@ func (w *world) steps(t *rapid.T, products []string) map[string]func(*rapid.T) {
 	})
 	trouble(1, "provider in trouble", func(t *rapid.T) {
 		w.provider.trouble(rapid.IntRange(0, 2).Draw(t, "answers lost"), rapid.IntRange(0, 3).Draw(t, "calls refused"))
-		w.seen.note(providerRetried, true)
 	})
 	trouble(1, "receiver in trouble", func(t *rapid.T) { w.receiver.trouble(rapid.IntRange(1, 3).Draw(t, "calls refused")) })
 	return all
