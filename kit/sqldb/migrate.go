@@ -60,13 +60,11 @@ func applyMigrations(ctx context.Context, db *DB, name string, files fs.FS) (err
 			return err
 		}
 		options = append(options, goose.WithSessionLocker(locker))
-	} else if pool, err = sql.Open("sqlite", db.dsn); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, pool.Close()) }()
-	if db.flavor == SQLite {
+	} else {
+		pool = sql.OpenDB(db.sqlite)
 		pool.SetMaxOpenConns(1)
 	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
 	provider, err := goose.NewProvider(dialect, pool, translated{files, placeholders(db.flavor)}, options...)
 	if err != nil {
 		return err
