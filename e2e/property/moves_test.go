@@ -70,8 +70,8 @@ func (w *world) work(name string) int {
 func (w *world) dieWorking(name string) {
 	w.Helper()
 	for _, kind := range w.jobKinds(name) {
-		worker := jobs.NewWorker(jobs.Config{DB: w.services[name].DB, Kind: kind, Timeout: 30 * time.Second, Log: w.services[name].Log,
-			Handle: func(context.Context, jobs.Job) (jobs.Complete, error) {
+		worker := jobs.NewWorker(jobs.Config[any]{DB: w.services[name].DB, Kind: kind, Timeout: 30 * time.Second, Log: w.services[name].Log,
+			Handle: func(context.Context, jobs.Job) (any, error) {
 				w.seen.note(workerDied, true)
 				runtime.Goexit()
 				return nil, nil

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,20 +29,20 @@ type claimed struct {
 func (w *Worker) claim(ctx context.Context, limit int) ([]claimed, error) {
 	token := uuid.NewString()
 	var jobs []claimed
-	err := w.cfg.DB.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+	err := w.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
 		jobs = jobs[:0]
 		now := tx.Now()
 		rows, err := tx.QueryContext(ctx, `WITH due AS MATERIALIZED (
 				SELECT key FROM jobs WHERE kind = $1 AND claimable_at <= $2 ORDER BY claimable_at, key LIMIT $3`+tx.SkipLocked()+`)
 			UPDATE jobs SET lease_token = $4, claimable_at = $5, attempts = attempts + 1, again_at = NULL
 			WHERE kind = $1 AND key IN (SELECT key FROM due) RETURNING id, key, payload, run_at, attempts`,
-			w.cfg.Kind, sqldb.Micros(now), limit, token, sqldb.Micros(now.Add(w.cfg.Lease)))
+			w.kind, sqldb.Micros(now), limit, token, sqldb.Micros(now.Add(w.lease)))
 		if err != nil {
 			return fmt.Errorf("jobs: claim: %w", err)
 		}
 		defer rows.Close()
 		for rows.Next() {
-			job := claimed{Job: Job{Kind: w.cfg.Kind}, token: token}
+			job := claimed{Job: Job{Kind: w.kind}, token: token}
 			var runAt int64
 			if err := rows.Scan(&job.ID, &job.Key, &job.Payload, &runAt, &job.Attempt); err != nil {
 				return fmt.Errorf("jobs: claim: %w", err)
@@ -58,36 +59,58 @@ func (w *Worker) claim(ctx context.Context, limit int) ([]claimed, error) {
 // untilDue is the time until the next job can be claimed: 0 when one is due now, and at most the interval of polling.
 func (w *Worker) untilDue(ctx context.Context) (time.Duration, error) {
 	var at int64
-	err := w.cfg.DB.QueryRowContext(ctx, `SELECT claimable_at FROM jobs WHERE kind = $1 ORDER BY claimable_at LIMIT 1`, w.cfg.Kind).Scan(&at)
+	err := w.db.QueryRowContext(ctx, `SELECT claimable_at FROM jobs WHERE kind = $1 ORDER BY claimable_at LIMIT 1`, w.kind).Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return pollEvery, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("jobs: next: %w", err)
 	}
-	now, err := w.cfg.DB.Now(ctx)
+	now, err := w.db.Now(ctx)
 	if err != nil {
 		return 0, err
 	}
 	return min(pollEvery, max(0, sqldb.Time(at).Sub(now))), nil
 }
 
-// end ends a job whose result is stored in the same transaction, or readies it to run again when it was enqueued again
-// meanwhile. It comes after the result, so that locks are taken in the order in which a transaction that enqueues
-// takes them: the aggregate's first.
-func (w *Worker) end(ctx context.Context, tx *sqldb.Tx, job claimed) error {
-	ended, err := affected(tx.ExecContext(ctx, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND lease_token = $3 AND again_at IS NULL`,
-		job.Kind, job.Key, job.token))
-	if err != nil || ended {
-		return err
+// end ends jobs whose results are stored in the same transaction, and readies those to run again that were enqueued
+// again meanwhile. It comes after the results, so that locks are taken in the order in which a transaction that
+// enqueues takes them: the aggregates' first.
+func (w *Worker) end(ctx context.Context, tx *sqldb.Tx, jobs ...claimed) error {
+	tokens := make(map[string]string, len(jobs))
+	keys := make([]string, len(jobs))
+	for i, job := range jobs {
+		tokens[job.Key], keys[i] = job.token, job.Key
 	}
-	again, err := affected(tx.ExecContext(ctx, `UPDATE jobs SET lease_token = NULL, run_at = again_at, claimable_at = again_at, again_at = NULL, attempts = 0, last_error = ''
-		WHERE kind = $1 AND key = $2 AND lease_token = $3`, job.Kind, job.Key, job.token))
-	if err == nil && !again {
-		err = errLeaseLost
+	type row struct {
+		key   string
+		token sql.NullString
 	}
-	tx.Wake(wakeName(job.Kind))
-	return err
+	ended, err := sqldb.CollectIn(ctx, tx, func(r sqldb.Scanner) (deleted row, err error) {
+		err = r.Scan(&deleted.key, &deleted.token)
+		return deleted, err
+	}, `DELETE FROM jobs WHERE kind = $1 AND key`, keys, ` AND again_at IS NULL RETURNING key, lease_token`, w.kind)
+	if err != nil {
+		return fmt.Errorf("jobs: end: %w", err)
+	}
+	for _, deleted := range ended {
+		if deleted.token.String != tokens[deleted.key] {
+			return errLeaseLost // which rolls the deletion back
+		}
+		delete(tokens, deleted.key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(tokens)) {
+		again, err := affected(tx.ExecContext(ctx, `UPDATE jobs SET lease_token = NULL, run_at = again_at, claimable_at = again_at, again_at = NULL, attempts = 0, last_error = ''
+			WHERE kind = $1 AND key = $2 AND lease_token = $3`, w.kind, key, tokens[key]))
+		if err != nil {
+			return err
+		}
+		if !again {
+			return errLeaseLost
+		}
+		tx.Wake(wakeName(w.kind))
+	}
+	return nil
 }
 
 // retryLater readies a failed job for its next attempt.

@@ -24,16 +24,14 @@ type Job struct {
 	Attempt int       // 1 on the first run
 }
 
-// Complete stores the result of a job and its events, in the transaction that ends the job. It may Enqueue the same
-// kind and key again. It runs only while the worker still holds the lease; its error counts as the job's.
-type Complete func(ctx context.Context, tx *sqldb.Tx) error
+// Done is a job whose call went well, and what it came to.
+type Done[R any] struct {
+	Job
+	Result R
+}
 
-// Handler does the work: it calls out, and never holds a transaction meanwhile. A nil Complete only ends the job. An
-// error runs the job again after a backoff, unless it is Permanent.
-type Handler func(ctx context.Context, job Job) (Complete, error)
-
-// Config says what a Worker works on and how.
-type Config struct {
+// Config says what a Worker works on and how. R is what a call comes to.
+type Config[R any] struct {
 	DB          *sqldb.DB
 	Kind        string
 	Concurrency int                             // jobs at a time, at most: the bulkhead; 0: 8
@@ -41,7 +39,16 @@ type Config struct {
 	Lease       time.Duration                   // after which another worker takes over; 0, or too short: Timeout and 5 s
 	Backoff     func(attempt int) time.Duration // before the next attempt; nil: DefaultBackoff
 	MaxAttempts int                             // 0: never given up
-	Handle      Handler
+
+	// Handle does the work: it calls out, and never holds a transaction meanwhile. An error runs the job again after a
+	// backoff, unless it is Permanent.
+	Handle func(ctx context.Context, job Job) (R, error)
+
+	// Store stores results and their events, in the transaction that ends the jobs: of all that ended while the
+	// results before them were written, no two with one key. It may Enqueue the same kind and key again. Nothing of it
+	// stays when a lease was lost; then, and when it fails, it is called again for each job alone, and its error counts
+	// as the job's. Nil: there is nothing to store.
+	Store func(ctx context.Context, tx *sqldb.Tx, done []Done[R]) error
 
 	// GiveUp stores that the job failed for good: in the transaction that ends it, when its attempts are exhausted or
 	// its error is Permanent. Nil: the job ends with a log line.

@@ -26,6 +26,20 @@ type bench struct {
 	calls []string // "KEY PAYLOAD ATTEMPT"
 }
 
+// result is what a job of these tests comes to: what storing it does; nil: nothing.
+type result func(ctx context.Context, tx *sqldb.Tx) error
+
+func storeAll(ctx context.Context, tx *sqldb.Tx, done []Done[result]) error {
+	for _, job := range done {
+		if job.Result != nil {
+			if err := job.Result(ctx, tx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func onEach(t *testing.T, test func(t *testing.T, b *bench)) {
 	for name, url := range map[string]func(testing.TB) string{"sqlite": sqldbtest.SQLiteURL, "postgres": sqldbtest.PostgresURL} {
 		t.Run(name, func(t *testing.T) {
@@ -40,14 +54,14 @@ func onEach(t *testing.T, test func(t *testing.T, b *bench)) {
 }
 
 // worker makes a worker of kind "k" whose handler is given, or stores the job's key as its result.
-func (b *bench) worker(handle Handler, adapt ...func(*Config)) *Worker {
+func (b *bench) worker(handle func(context.Context, Job) (result, error), adapt ...func(*Config[result])) *Worker {
 	if handle == nil {
-		handle = func(_ context.Context, job Job) (Complete, error) { return store(job.Key), nil }
+		handle = func(_ context.Context, job Job) (result, error) { return store(job.Key), nil }
 	}
-	cfg := Config{
-		DB: b.db, Kind: "k", Timeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
+	cfg := Config[result]{
+		DB: b.db, Store: storeAll, Kind: "k", Timeout: 10 * time.Second, Log: b.quiet(),
 		Backoff: func(attempt int) time.Duration { return time.Duration(attempt) * time.Minute },
-		Handle: func(ctx context.Context, job Job) (Complete, error) {
+		Handle: func(ctx context.Context, job Job) (result, error) {
 			b.calls = append(b.calls, fmt.Sprintf("%s %s %d", job.Key, job.Payload, job.Attempt))
 			return handle(ctx, job)
 		},
@@ -58,7 +72,9 @@ func (b *bench) worker(handle Handler, adapt ...func(*Config)) *Worker {
 	return NewWorker(cfg)
 }
 
-func store(text string) Complete {
+func (b *bench) quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func store(text string) result {
 	return func(ctx context.Context, tx *sqldb.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO results (text) VALUES ($1)", text)
 		return err
@@ -176,7 +192,7 @@ func TestMergedWhileWaiting(t *testing.T) {
 func TestMergedWhileRunning(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.enqueue(job("a", "first"))
-		w := b.worker(func(_ context.Context, j Job) (Complete, error) {
+		w := b.worker(func(_ context.Context, j Job) (result, error) {
 			if string(j.Payload) == "first" {
 				b.enqueue(job("a", "second"))
 				b.enqueue(job("a", "third"))
@@ -197,7 +213,7 @@ func TestMergedWhileRunning(t *testing.T) {
 func TestMergedWhileFailing(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.enqueue(job("a", "first"))
-		w := b.worker(func(_ context.Context, j Job) (Complete, error) {
+		w := b.worker(func(_ context.Context, j Job) (result, error) {
 			if j.Attempt == 1 {
 				b.enqueue(job("a", "second"))
 				return nil, errors.New("away")
@@ -214,7 +230,7 @@ func TestMergedWhileFailing(t *testing.T) {
 func TestCompleteEnqueuesItselfAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.enqueue(job("a", "1"))
-		w := b.worker(func(_ context.Context, j Job) (Complete, error) {
+		w := b.worker(func(_ context.Context, j Job) (result, error) {
 			return func(ctx context.Context, tx *sqldb.Tx) error {
 				next := job("a", string(j.Payload)+"1")
 				next.RunAt = b.clock.Add(time.Minute)
@@ -243,7 +259,7 @@ func TestRetries(t *testing.T) {
 			{errors.New("\x00\xff" + strings.Repeat("x", 5000)), 4 * time.Minute},
 		}
 		b.enqueue(job("a", "p"))
-		w := b.worker(func(_ context.Context, j Job) (Complete, error) {
+		w := b.worker(func(_ context.Context, j Job) (result, error) {
 			if j.Attempt <= len(script) {
 				return store("never"), script[j.Attempt-1].err
 			}
@@ -277,7 +293,7 @@ func TestGivenUp(t *testing.T) {
 			onEach(t, func(t *testing.T, b *bench) {
 				b.enqueue(job("a", "p"))
 				given := 0
-				w := b.worker(func(context.Context, Job) (Complete, error) { return nil, test.err }, func(cfg *Config) {
+				w := b.worker(func(context.Context, Job) (result, error) { return nil, test.err }, func(cfg *Config[result]) {
 					cfg.MaxAttempts = 3
 					cfg.GiveUp = func(ctx context.Context, tx *sqldb.Tx, j Job, cause error) error {
 						if err := store("given up")(ctx, tx); err != nil {
@@ -307,7 +323,7 @@ func TestGivenUp(t *testing.T) {
 func TestPanicsAreFailures(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.enqueue(job("a", "p"))
-		w := b.worker(func(_ context.Context, j Job) (Complete, error) {
+		w := b.worker(func(_ context.Context, j Job) (result, error) {
 			switch j.Attempt {
 			case 1:
 				panic("in the call")
@@ -328,7 +344,7 @@ func TestPanicsAreFailures(t *testing.T) {
 func TestFailureToStoreIsRetried(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.enqueue(job("a", "p"))
-		w := b.worker(func(_ context.Context, j Job) (Complete, error) {
+		w := b.worker(func(_ context.Context, j Job) (result, error) {
 			return func(ctx context.Context, tx *sqldb.Tx) error {
 				if err := store(fmt.Sprint(j.Attempt))(ctx, tx); err != nil || j.Attempt > 1 {
 					return err
@@ -347,13 +363,13 @@ func TestFailureToStoreIsRetried(t *testing.T) {
 func TestLease(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.enqueue(job("a", "p"))
-		slow, fast := b.worker(nil), b.worker(func(context.Context, Job) (Complete, error) { return store("fast"), nil })
+		slow, fast := b.worker(nil), b.worker(func(context.Context, Job) (result, error) { return store("fast"), nil })
 		taken, err := slow.claim(t.Context(), 10)
 		if err != nil || len(taken) != 1 {
 			t.Fatal(taken, err)
 		}
 		b.runDue(fast, 0)
-		b.clock = b.clock.Add(slow.cfg.Lease - time.Microsecond)
+		b.clock = b.clock.Add(slow.lease - time.Microsecond)
 		b.runDue(fast, 0)
 		b.clock = b.clock.Add(time.Microsecond)
 		again, err := fast.claim(t.Context(), 10)
@@ -375,7 +391,7 @@ func TestLease(t *testing.T) {
 func TestFailureWithoutTheLease(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.enqueue(job("a", "p"))
-		failing := b.worker(func(context.Context, Job) (Complete, error) { return nil, errors.New("away") }, func(cfg *Config) {
+		failing := b.worker(func(context.Context, Job) (result, error) { return nil, errors.New("away") }, func(cfg *Config[result]) {
 			cfg.MaxAttempts = 1
 			cfg.GiveUp = func(ctx context.Context, tx *sqldb.Tx, _ Job, _ error) error { return store("given up")(ctx, tx) }
 		})
@@ -383,7 +399,7 @@ func TestFailureWithoutTheLease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.clock = b.clock.Add(failing.cfg.Lease)
+		b.clock = b.clock.Add(failing.lease)
 		w := b.worker(nil)
 		again, err := w.claim(t.Context(), 10)
 		if err != nil {
@@ -405,7 +421,7 @@ func TestLateResultIsStored(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.clock = b.clock.Add(2 * w.cfg.Lease)
+		b.clock = b.clock.Add(2 * w.lease)
 		w.run(t.Context(), taken[0])
 		b.results("a")
 		b.unfinished(0)

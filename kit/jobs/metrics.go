@@ -29,9 +29,9 @@ func newMetrics(registerer prometheus.Registerer, kind string) metrics {
 }
 
 func (w *Worker) measure(ctx context.Context) {
-	count, err := Unfinished(ctx, w.cfg.DB, w.cfg.Kind)
+	count, err := Unfinished(ctx, w.db, w.kind)
 	if err != nil {
-		w.cfg.Log.WarnContext(ctx, "jobs could not be counted", "kind", w.cfg.Kind, "error", err)
+		w.log.WarnContext(ctx, "jobs could not be counted", "kind", w.kind, "error", err)
 		return
 	}
 	w.metrics.unfinished.Set(float64(count))

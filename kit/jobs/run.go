@@ -15,66 +15,54 @@ func (w *Worker) run(ctx context.Context, job claimed) {
 	started := time.Now()
 	w.metrics.running.Inc()
 	defer w.metrics.running.Dec()
-	complete, err := w.call(ctx, job.Job)
+	result, err := w.call(ctx, job.Job)
 	w.metrics.duration.Observe(time.Since(started).Seconds())
 
-	store, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
-	defer cancel()
 	outcome := "done"
 	if err == nil {
-		err = w.finish(store, job, complete)
+		err = w.finish(job, result)
 	}
 	if err != nil {
+		store, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
+		defer cancel()
 		outcome = w.fail(store, job, err)
 	}
 	w.metrics.runs.WithLabelValues(outcome).Inc()
 }
 
 // call runs the handler within its time. A panic is an error like another.
-func (w *Worker) call(ctx context.Context, job Job) (complete Complete, err error) {
-	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
+func (w *Worker) call(ctx context.Context, job Job) (result any, err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	defer func() {
 		if cause := recover(); cause != nil {
-			complete, err = nil, fmt.Errorf("panic: %v", cause)
-			w.cfg.Log.ErrorContext(ctx, "a job panicked", "kind", job.Kind, "key", job.Key, "panic", cause, "stack", string(debug.Stack()))
+			result, err = nil, fmt.Errorf("panic: %v", cause)
+			w.log.ErrorContext(ctx, "a job panicked", "kind", job.Kind, "key", job.Key, "panic", cause, "stack", string(debug.Stack()))
 		}
 	}()
-	return w.cfg.Handle(ctx, job)
+	return w.handle(ctx, job)
 }
 
-// finish stores the result and ends the job, in one transaction. Without the lease nothing is stored.
-func (w *Worker) finish(ctx context.Context, job claimed, complete Complete) error {
-	return w.store(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
-		if complete != nil {
-			if err := complete(ctx, tx); err != nil {
-				return err
-			}
-		}
-		return w.end(ctx, tx, job)
-	})
-}
-
-// store is a transaction that runs the service's code, whose panic is an error like another.
-func (w *Worker) store(ctx context.Context, fn func(ctx context.Context, tx *sqldb.Tx) error) (err error) {
+// inTx is a transaction that runs the service's code, whose panic is an error like another.
+func (w *Worker) inTx(ctx context.Context, fn func(ctx context.Context, tx *sqldb.Tx) error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v", cause)
-			w.cfg.Log.ErrorContext(ctx, "storing a job's result panicked", "kind", w.cfg.Kind, "panic", cause, "stack", string(debug.Stack()))
+			w.log.ErrorContext(ctx, "storing a job's result panicked", "kind", w.kind, "panic", cause, "stack", string(debug.Stack()))
 		}
 	}()
-	return w.cfg.DB.InTx(ctx, fn)
+	return w.db.InTx(ctx, fn)
 }
 
 // fail plans the next attempt, or gives the job up, and names the outcome.
 func (w *Worker) fail(ctx context.Context, job claimed, cause error) (outcome string) {
-	log := w.cfg.Log.With("kind", job.Kind, "key", job.Key, "attempt", job.Attempt)
+	log := w.log.With("kind", job.Kind, "key", job.Key, "attempt", job.Attempt)
 	if errors.Is(cause, errLeaseLost) {
 		log.WarnContext(ctx, "the result of a job was dropped", "error", cause)
 		return "lost"
 	}
-	if isPermanent(cause) || w.cfg.MaxAttempts > 0 && job.Attempt >= w.cfg.MaxAttempts {
-		err := w.giveUp(ctx, job, cause)
+	if isPermanent(cause) || w.maxAttempts > 0 && job.Attempt >= w.maxAttempts {
+		err := w.abandon(ctx, job, cause)
 		if err == nil {
 			log.ErrorContext(ctx, "a job was given up", "error", cause)
 			return "given_up"
@@ -82,7 +70,7 @@ func (w *Worker) fail(ctx context.Context, job claimed, cause error) (outcome st
 		cause = fmt.Errorf("giving up (after %w): %w", cause, err)
 	}
 	var at time.Time
-	err := w.cfg.DB.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+	err := w.db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
 		at = w.nextAttempt(tx.Now(), job.Attempt, cause)
 		return w.retryLater(ctx, tx, job, at, cause)
 	})
@@ -94,10 +82,10 @@ func (w *Worker) fail(ctx context.Context, job claimed, cause error) (outcome st
 	return "retried"
 }
 
-func (w *Worker) giveUp(ctx context.Context, job claimed, cause error) error {
-	return w.store(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
-		if w.cfg.GiveUp != nil {
-			if err := w.cfg.GiveUp(ctx, tx, job.Job, cause); err != nil {
+func (w *Worker) abandon(ctx context.Context, job claimed, cause error) error {
+	return w.inTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		if w.giveUp != nil {
+			if err := w.giveUp(ctx, tx, job.Job, cause); err != nil {
 				return err
 			}
 		}
@@ -110,7 +98,7 @@ func (w *Worker) nextAttempt(now time.Time, attempt int, cause error) time.Time 
 	var asked retryError
 	switch {
 	case !errors.As(cause, &asked):
-		return now.Add(w.cfg.Backoff(attempt))
+		return now.Add(w.backoff(attempt))
 	case !asked.at.IsZero():
 		return asked.at
 	default:

@@ -1,10 +1,13 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"orderflow.example/kit/sqldb"
 )
 
 const (
@@ -19,26 +22,45 @@ const (
 
 // Worker runs the jobs of one kind. Any number of workers, in any number of processes, share a kind.
 type Worker struct {
-	cfg     Config
-	metrics metrics
+	db          *sqldb.DB
+	kind        string
+	concurrency int
+	timeout     time.Duration
+	lease       time.Duration
+	backoff     func(attempt int) time.Duration
+	maxAttempts int
+	handle      func(ctx context.Context, job Job) (any, error)
+	store       func(ctx context.Context, tx *sqldb.Tx, done []*ending) error
+	giveUp      func(ctx context.Context, tx *sqldb.Tx, job Job, cause error) error
+	log         *slog.Logger
+	metrics     metrics
+	endings     endings
 }
 
 // NewWorker makes a worker.
-func NewWorker(cfg Config) *Worker {
-	if cfg.Concurrency == 0 {
-		cfg.Concurrency = 8
+func NewWorker[R any](cfg Config[R]) *Worker {
+	w := &Worker{
+		db: cfg.DB, kind: cfg.Kind, concurrency: cmp.Or(cfg.Concurrency, 8), timeout: cmp.Or(cfg.Timeout, 30*time.Second),
+		backoff: cfg.Backoff, maxAttempts: cfg.MaxAttempts, giveUp: cfg.GiveUp, log: cmp.Or(cfg.Log, slog.Default()),
+		metrics: newMetrics(cfg.Metrics, cfg.Kind),
+		handle:  func(ctx context.Context, job Job) (any, error) { return cfg.Handle(ctx, job) },
+		store: func(ctx context.Context, tx *sqldb.Tx, ended []*ending) error {
+			if cfg.Store == nil {
+				return nil
+			}
+			done := make([]Done[R], len(ended))
+			for i, e := range ended {
+				done[i].Job = e.Job
+				done[i].Result, _ = e.result.(R) // what Handle returned, which may be a nil interface
+			}
+			return cfg.Store(ctx, tx, done)
+		},
 	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = 30 * time.Second
+	w.lease = max(cfg.Lease, w.timeout+leaseMargin)
+	if w.backoff == nil {
+		w.backoff = DefaultBackoff
 	}
-	cfg.Lease = max(cfg.Lease, cfg.Timeout+leaseMargin)
-	if cfg.Backoff == nil {
-		cfg.Backoff = DefaultBackoff
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
-	return &Worker{cfg: cfg, metrics: newMetrics(cfg.Metrics, cfg.Kind)}
+	return w
 }
 
 // DefaultBackoff is exponential with full jitter: anything up to 1 s after the first attempt, doubling to 5 min.
@@ -53,7 +75,7 @@ func DefaultBackoff(attempt int) time.Duration {
 
 // Run works until ctx ends. Then calls under way may finish, some seconds at most, and their results are stored.
 func (w *Worker) Run(ctx context.Context) error {
-	wake, stopWatching := w.cfg.DB.Watch(wakeName(w.cfg.Kind))
+	wake, stopWatching := w.db.Watch(wakeName(w.kind))
 	defer stopWatching()
 	work, cancel := lingering(ctx, graceLimit)
 	defer cancel()
@@ -62,7 +84,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	next := time.NewTimer(0)
 	defer next.Stop()
 
-	finished := make(chan struct{}, w.cfg.Concurrency)
+	finished := make(chan struct{}, w.concurrency)
 	running := 0
 	for {
 		select {
@@ -86,7 +108,7 @@ func (w *Worker) Run(ctx context.Context) error {
 				drained = true
 			}
 		}
-		started, wait := w.startDue(ctx, work, w.cfg.Concurrency-running, finished)
+		started, wait := w.startDue(ctx, work, w.concurrency-running, finished)
 		running += started
 		next.Reset(wait)
 	}
@@ -107,7 +129,7 @@ func (w *Worker) startDue(ctx, work context.Context, free int, finished chan<- s
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			w.cfg.Log.WarnContext(ctx, "jobs could not be claimed", "kind", w.cfg.Kind, "error", err)
+			w.log.WarnContext(ctx, "jobs could not be claimed", "kind", w.kind, "error", err)
 		}
 		return 0, pollEvery
 	}

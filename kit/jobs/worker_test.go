@@ -19,7 +19,7 @@ type running struct {
 	stop func()
 }
 
-func start(t *testing.T, cfg Config) *running {
+func start(t *testing.T, cfg Config[result]) *running {
 	t.Helper()
 	cfg.Kind, cfg.Log = "k", slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -56,7 +56,7 @@ func receive[T any](t *testing.T, from <-chan T) T {
 func TestRunWakesAndWaits(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		ran := make(chan Job, 100)
-		start(t, Config{DB: db, Handle: func(_ context.Context, j Job) (Complete, error) { ran <- j; return nil, nil }})
+		start(t, Config[result]{DB: db, Store: storeAll, Handle: func(_ context.Context, j Job) (result, error) { ran <- j; return nil, nil }})
 		for n := range 5 {
 			sqldbtest.Tx(t, db, func(ctx context.Context, tx *sqldb.Tx) error { return Enqueue(ctx, tx, job(fmt.Sprint(n), "")) })
 			receive(t, ran)
@@ -81,7 +81,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 		const jobs, bound = 50, 4
 		var inFlight, most atomic.Int32
 		started, release := make(chan struct{}, jobs), make(chan struct{})
-		r := start(t, Config{DB: db, Concurrency: bound, Handle: func(_ context.Context, j Job) (Complete, error) {
+		r := start(t, Config[result]{DB: db, Store: storeAll, Concurrency: bound, Handle: func(_ context.Context, j Job) (result, error) {
 			now := inFlight.Add(1)
 			defer inFlight.Add(-1)
 			for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
@@ -124,7 +124,7 @@ func TestStopLetsCallsFinish(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		table(t, db)
 		started, release := make(chan struct{}), make(chan struct{})
-		r := start(t, Config{DB: db, Concurrency: 1, Handle: func(ctx context.Context, j Job) (Complete, error) {
+		r := start(t, Config[result]{DB: db, Store: storeAll, Concurrency: 1, Handle: func(ctx context.Context, j Job) (result, error) {
 			close(started)
 			<-release
 			return store(j.Key), ctx.Err()
@@ -147,8 +147,8 @@ func TestStopLetsCallsFinish(t *testing.T) {
 func TestTimeoutIsAFailure(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		attempts := make(chan error, 10)
-		start(t, Config{DB: db, Timeout: 20 * time.Millisecond, Backoff: func(int) time.Duration { return 0 },
-			Handle: func(ctx context.Context, j Job) (Complete, error) {
+		start(t, Config[result]{DB: db, Store: storeAll, Timeout: 20 * time.Millisecond, Backoff: func(int) time.Duration { return 0 },
+			Handle: func(ctx context.Context, j Job) (result, error) {
 				if j.Attempt > 1 {
 					attempts <- nil
 					return nil, nil
@@ -175,7 +175,7 @@ func TestWorkersShare(t *testing.T) {
 		var mu sync.Mutex
 		runs := map[string]int{}
 		ended := make(chan struct{}, jobs)
-		handle := func(_ context.Context, j Job) (Complete, error) {
+		handle := func(_ context.Context, j Job) (result, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			runs[j.Key]++
@@ -185,7 +185,7 @@ func TestWorkersShare(t *testing.T) {
 			}, nil
 		}
 		for range 3 {
-			start(t, Config{DB: db, Concurrency: 7, Handle: handle})
+			start(t, Config[result]{DB: db, Store: storeAll, Concurrency: 7, Handle: handle})
 		}
 		for n := range jobs {
 			sqldbtest.Tx(t, db, func(ctx context.Context, tx *sqldb.Tx) error { return Enqueue(ctx, tx, job(fmt.Sprint(n), "")) })

@@ -62,9 +62,10 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.Closers = append(s.Closers, func() error { client.Close(); return nil })
-	s.Workers = []*jobs.Worker{jobs.NewWorker(jobs.Config{
+	operations := worker.New(s.DB, payments, client, s.Log)
+	s.Workers = []*jobs.Worker{jobs.NewWorker(jobs.Config[*worker.Answer]{
 		DB: s.DB, Kind: worker.Kind, Concurrency: cfg.ProviderConcurrency, Timeout: client.Longest(),
-		Handle: worker.New(s.DB, payments, client, s.Log).Handle, Log: s.Log, Metrics: s.Telemetry.Metrics,
+		Handle: operations.Handle, Store: operations.Store, Log: s.Log, Metrics: s.Telemetry.Metrics,
 	})}
 
 	methods := api.New(s.DB)

@@ -15,7 +15,7 @@ func NewCounters(metrics prometheus.Registerer) *Counters {
 	return c
 }
 
-func (c *Counters) sent(channel string) { c.total.WithLabelValues(channel).Inc() }
+func (c *Counters) sent(channel string, n int) { c.total.WithLabelValues(channel).Add(float64(n)) }
 
 func (c *Counters) failed(channel string) {
 	c.total.WithLabelValues(channel).Inc()

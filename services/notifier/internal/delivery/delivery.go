@@ -36,9 +36,9 @@ type Config struct {
 // NewWorker makes the worker of a channel.
 func NewWorker(cfg Config, c channel.Channel) *jobs.Worker {
 	s := &sender{cfg: cfg, channel: c}
-	return jobs.NewWorker(jobs.Config{
+	return jobs.NewWorker(jobs.Config[*notifier.Outcome]{
 		DB: cfg.DB, Kind: store.JobKind(c.Name()), Concurrency: cfg.Concurrency, Timeout: cfg.Timeout, MaxAttempts: cfg.Attempts,
-		Backoff: cfg.Backoff, Handle: s.send, GiveUp: s.giveUp, Log: cfg.Log, Metrics: cfg.Metrics,
+		Backoff: cfg.Backoff, Handle: s.send, Store: s.store, GiveUp: s.giveUp, Log: cfg.Log, Metrics: cfg.Metrics,
 	})
 }
 
@@ -48,8 +48,8 @@ type sender struct {
 	channel channel.Channel
 }
 
-// send is the job's handler: the job's key is the delivery's id.
-func (s *sender) send(ctx context.Context, job jobs.Job) (jobs.Complete, error) {
+// send is the job's handler: the job's key is the delivery's id. It comes to nil when the delivery has ended already.
+func (s *sender) send(ctx context.Context, job jobs.Job) (*notifier.Outcome, error) {
 	n, err := store.OfDelivery(ctx, s.cfg.DB, job.Key)
 	if err != nil {
 		return nil, err
@@ -69,10 +69,19 @@ func (s *sender) send(ctx context.Context, job jobs.Job) (jobs.Complete, error) 
 	if err != nil {
 		return nil, s.failed(ctx, job, err)
 	}
-	return func(ctx context.Context, tx *sqldb.Tx) error {
-		tx.OnCommit(func() { s.cfg.Counters.sent(s.channel.Name()) })
-		return s.cfg.Store.End(ctx, tx, notifier.Outcome{DeliveryID: job.Key, Attempts: job.Attempt})
-	}, nil
+	return &notifier.Outcome{DeliveryID: job.Key, Attempts: job.Attempt}, nil
+}
+
+// store keeps what was sent.
+func (s *sender) store(ctx context.Context, tx *sqldb.Tx, done []jobs.Done[*notifier.Outcome]) error {
+	var outcomes []notifier.Outcome
+	for _, job := range done {
+		if job.Result != nil {
+			outcomes = append(outcomes, *job.Result)
+		}
+	}
+	tx.OnCommit(func() { s.cfg.Counters.sent(s.channel.Name(), len(outcomes)) })
+	return s.cfg.Store.End(ctx, tx, outcomes...)
 }
 
 // failed notes a failure that is worth a retry where people look, and says when to try again.

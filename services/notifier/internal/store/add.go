@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"orderflow.example/kit/jobs"
 	"orderflow.example/kit/sqldb"
@@ -18,7 +19,14 @@ const (
 	notificationColumns = 8
 	insertDelivery      = "INSERT INTO deliveries (id, notification_id, position, channel, recipient, status, attempts, last_error, sent_at) VALUES "
 	deliveryColumns     = 9
+	endDelivery         = " ON CONFLICT (id) DO UPDATE SET status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, sent_at = excluded.sent_at"
 )
+
+func deliveryRow(n *notifier.Notification, id string) []any {
+	position := slices.IndexFunc(n.Deliveries, func(d notifier.Delivery) bool { return d.ID == id })
+	d := n.Deliveries[position]
+	return []any{d.ID, n.ID, position, d.Channel, d.Recipient, string(d.Status), d.Attempts, d.LastError, sqldb.NullTime(d.SentAt)}
+}
 
 // Add stores new notifications and queues their deliveries. One whose fact has a notification already is left out: a
 // fact is told once.
@@ -35,8 +43,8 @@ func (s *Store) Add(ctx context.Context, tx *sqldb.Tx, notifications []*notifier
 			return fmt.Errorf("fact %s: %w", n.Fact.ID, err)
 		}
 		heads = append(heads, n.ID, n.Sequence, n.Fact.OrderID, n.Fact.UserID, n.Fact.ID, n.Fact.Type, string(fact), sqldb.Micros(n.CreatedAt))
-		for position, d := range n.Deliveries {
-			deliveries = append(deliveries, d.ID, n.ID, position, d.Channel, d.Recipient, string(d.Status), d.Attempts, d.LastError, sqldb.NullTime(d.SentAt))
+		for _, d := range n.Deliveries {
+			deliveries = append(deliveries, deliveryRow(n, d.ID)...)
 			queue = append(queue, jobs.Job{Kind: JobKind(d.Channel), Key: d.ID})
 		}
 	}

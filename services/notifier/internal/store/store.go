@@ -41,11 +41,7 @@ func Get(ctx context.Context, q sqldb.Querier, owner, id string) (*notifier.Noti
 
 // OfDelivery reads the notification of a delivery, all its deliveries included; nil when there is none.
 func OfDelivery(ctx context.Context, q sqldb.Querier, deliveryID string) (*notifier.Notification, error) {
-	return ofDelivery(ctx, q, deliveryID, "")
-}
-
-func ofDelivery(ctx context.Context, q sqldb.Querier, deliveryID, lock string) (*notifier.Notification, error) {
-	found, err := read(ctx, q, "WHERE n.id = (SELECT notification_id FROM deliveries WHERE id = $1) ORDER BY d.position"+lock, deliveryID)
+	found, err := read(ctx, q, "WHERE n.id = (SELECT notification_id FROM deliveries WHERE id = $1) ORDER BY d.position", deliveryID)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

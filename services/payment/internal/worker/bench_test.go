@@ -36,8 +36,9 @@ func BenchmarkAuthorizeAndCapture(b *testing.B) {
 	}
 	defer client.Close()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	pool := jobs.NewWorker(jobs.Config{
-		DB: db, Kind: worker.Kind, Concurrency: 256, Handle: worker.New(db, payments, client, quiet).Handle, Log: quiet,
+	operations := worker.New(db, payments, client, quiet)
+	pool := jobs.NewWorker(jobs.Config[*worker.Answer]{
+		DB: db, Kind: worker.Kind, Concurrency: 256, Handle: operations.Handle, Store: operations.Store, Log: quiet,
 	})
 	ctx, stop := context.WithCancel(b.Context())
 	var running sync.WaitGroup

@@ -81,7 +81,7 @@ func start(t *testing.T, url string) *fixture {
 	t.Cleanup(f.client.Close)
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	f.worker = worker.New(f.db, f.store, f.client, quiet)
-	f.jobs = jobs.NewWorker(jobs.Config{DB: f.db, Kind: worker.Kind, Handle: f.worker.Handle, Log: quiet})
+	f.jobs = jobs.NewWorker(jobs.Config[*worker.Answer]{DB: f.db, Kind: worker.Kind, Handle: f.worker.Handle, Store: f.worker.Store, Log: quiet})
 	return f
 }
 

@@ -52,14 +52,14 @@ func TestRaceCancelAfterACrash(t *testing.T) {
 	each(t, func(f *fixture) {
 		f.provider.Forgetful = true // the worst case
 		f.says(request("o1"))
-		dying := jobs.NewWorker(jobs.Config{DB: f.db, Kind: worker.Kind, Handle: func(ctx context.Context, job jobs.Job) (jobs.Complete, error) {
-			complete, err := f.worker.Handle(ctx, job)
+		dying := jobs.NewWorker(jobs.Config[*worker.Answer]{DB: f.db, Kind: worker.Kind, Store: f.worker.Store, Handle: func(ctx context.Context, job jobs.Job) (*worker.Answer, error) {
+			answer, err := f.worker.Handle(ctx, job)
 			f.says(cancel("o1"))
 			f.pass(time.Minute) // its lease ends, and its result will be dropped
 			if f.runs() != 1 || f.said("o1") != "PaymentAuthorized" || f.provider.Reads == 0 || len(f.provider.Calls) != 1 {
 				t.Errorf("taken over: %s, %d look-ups, %+v", f.said("o1"), f.provider.Reads, f.provider.Calls)
 			}
-			return complete, err
+			return answer, err
 		}})
 		if n, err := dying.RunDue(t.Context()); n != 1 || err != nil {
 			t.Fatal(n, err)

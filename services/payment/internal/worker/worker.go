@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"orderflow.example/kit/jobs"
 	"orderflow.example/kit/sqldb"
@@ -45,9 +46,16 @@ func Enqueue(ctx context.Context, tx *sqldb.Tx, payments ...*payment.Payment) er
 	return jobs.Enqueue(ctx, tx, due...)
 }
 
-// Handle runs the next operation of an order's payment. An outcome that is not definite is stored as well, and the
-// operation planned again: a job that fails is only one that could not read or write.
-func (w *Worker) Handle(ctx context.Context, job jobs.Job) (jobs.Complete, error) {
+// Answer is what the provider said to an operation.
+type Answer struct {
+	operation payment.Operation
+	outcome   payment.Outcome
+	cause     store.Cause
+}
+
+// Handle runs the next operation of an order's payment; nil when there is none. An outcome that is not definite is
+// stored as well, and the operation planned again: a job that fails is only one that could not read or write.
+func (w *Worker) Handle(ctx context.Context, job jobs.Job) (*Answer, error) {
 	ctx = telemetry.With(ctx, slog.String("order_id", job.Key))
 	p, err := store.GetByOrder(ctx, w.db, job.Key)
 	if err != nil {
@@ -63,8 +71,7 @@ func (w *Worker) Handle(ctx context.Context, job jobs.Job) (jobs.Complete, error
 	}
 	out := w.ask(ctx, p, op)
 	w.tell(ctx, p, op, out)
-	cause := store.Cause{EventID: p.AskedBy, TraceParent: p.TraceParent}
-	return func(ctx context.Context, tx *sqldb.Tx) error { return w.complete(ctx, tx, job, op, out, cause) }, nil
+	return &Answer{op, out, store.Cause{EventID: p.AskedBy, TraceParent: p.TraceParent}}, nil
 }
 
 // doubt: an earlier run of this job ended without its result being stored, by a crash perhaps, so that the provider may
@@ -88,27 +95,36 @@ func (w *Worker) ask(ctx context.Context, p *payment.Payment, op payment.Operati
 	return w.provider.Perform(ctx, p, op)
 }
 
-func (w *Worker) complete(ctx context.Context, tx *sqldb.Tx, job jobs.Job, op payment.Operation, out payment.Outcome, cause store.Cause) error {
+// Store settles payments by the provider's answers, and plans what is to be done next.
+func (w *Worker) Store(ctx context.Context, tx *sqldb.Tx, done []jobs.Done[*Answer]) error {
+	done = slices.DeleteFunc(done, func(job jobs.Done[*Answer]) bool { return job.Result == nil })
+	orders := make([]string, len(done))
+	for i, job := range done {
+		orders[i] = job.Key
+	}
 	work := w.store.Begin(tx)
-	if err := work.Load(ctx, job.Key); err != nil {
+	if err := work.Load(ctx, orders...); err != nil {
 		return err
 	}
-	p := work.Payment(job.Key)
-	doubt(p, job)
-	events, err := payment.Settle(p, op, out, work.Now())
-	if err != nil {
-		return err
-	}
-	if err := work.Record(p, cause, events...); err != nil {
-		return err
+	var next []jobs.Job
+	for _, job := range done {
+		p, answer := work.Payment(job.Key), job.Result
+		doubt(p, job.Job)
+		events, err := payment.Settle(p, answer.operation, answer.outcome, work.Now())
+		if err != nil {
+			return err
+		}
+		if err := work.Record(p, answer.cause, events...); err != nil {
+			return err
+		}
+		if _, more := p.Next(); more {
+			next = append(next, jobs.Job{Kind: Kind, Key: job.Key, RunAt: work.Now().Add(p.RetryIn(answer.outcome))})
+		}
 	}
 	if err := work.Flush(ctx); err != nil {
 		return err
 	}
-	if _, more := p.Next(); !more {
-		return nil
-	}
-	return jobs.Enqueue(ctx, tx, jobs.Job{Kind: Kind, Key: job.Key, RunAt: work.Now().Add(p.RetryIn(out))})
+	return jobs.Enqueue(ctx, tx, next...)
 }
 
 // tell logs what people may want to know of.

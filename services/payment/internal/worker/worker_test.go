@@ -178,11 +178,13 @@ func TestCrashAfterTheCall(t *testing.T) {
 				t.Fatal(err)
 			}
 			job.Attempt = 2
-			complete, err := f.worker.Handle(t.Context(), job)
-			if err != nil || complete == nil {
+			answer, err := f.worker.Handle(t.Context(), job)
+			if err != nil || answer == nil {
 				t.Fatal(err)
 			}
-			sqldbtest.Tx(t, f.db, func(ctx context.Context, tx *sqldb.Tx) error { return complete(ctx, tx) })
+			sqldbtest.Tx(t, f.db, func(ctx context.Context, tx *sqldb.Tx) error {
+				return f.worker.Store(ctx, tx, []jobs.Done[*worker.Answer]{{Job: job, Result: answer}})
+			})
 			if got := f.said("o1"); got != strings.Join(in, " ") {
 				t.Fatalf("%s", got)
 			}
@@ -206,12 +208,16 @@ func TestCrashAfterTheCall(t *testing.T) {
 func TestALateResultIsRefused(t *testing.T) {
 	each(t, func(f *fixture) {
 		f.says(request("o1"))
-		complete, err := f.worker.Handle(t.Context(), jobs.Job{Kind: worker.Kind, Key: "o1", Attempt: 1})
+		job := jobs.Job{Kind: worker.Kind, Key: "o1", Attempt: 1}
+		answer, err := f.worker.Handle(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sqldbtest.Tx(t, f.db, func(ctx context.Context, tx *sqldb.Tx) error { return complete(ctx, tx) })
-		if err := f.db.InTx(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error { return complete(ctx, tx) }); err == nil {
+		store := func(ctx context.Context, tx *sqldb.Tx) error {
+			return f.worker.Store(ctx, tx, []jobs.Done[*worker.Answer]{{Job: job, Result: answer}})
+		}
+		sqldbtest.Tx(t, f.db, store)
+		if err := f.db.InTx(t.Context(), store); err == nil {
 			t.Error("stored twice")
 		}
 		if f.said("o1") != "PaymentAuthorized" {
