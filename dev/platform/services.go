@@ -38,10 +38,13 @@ func environment(cfg Config, i *Infrastructure, index int) map[string]string {
 		"LOG_LEVEL":               cfg.LogLevel,
 		"PAYMENT_TOKEN_REQUIRED":  "false",
 		"PAYMENT_PROVIDER_URL":    i.Provider.URL(),
-		"SMTP_ADDR":               i.Mails.Addr(),
-		"SMTP_TLS":                "none",
-		"WEBHOOK_URL":             i.Webhooks.URL() + "/orders",
-		"WEBHOOK_SECRET":          webhookSecret,
+		// All share a laptop's cores: what runs side by side takes them from the one writer of the orders' database.
+		"PAYMENT_PROVIDER_CONCURRENCY": "128",
+		"DELIVERY_CONCURRENCY":         "8",
+		"SMTP_ADDR":                    i.Mails.Addr(),
+		"SMTP_TLS":                     "none",
+		"WEBHOOK_URL":                  i.Webhooks.URL() + "/orders",
+		"WEBHOOK_SECRET":               webhookSecret,
 	}
 	maps.Copy(variables, cfg.Variables)
 	return variables

@@ -9,7 +9,7 @@ import (
 
 const (
 	cachedStatements = 512     // then further texts are compiled at each use: closing one that is in use would fail its user
-	cachedLength     = 8 << 10 // bytes of text; longer statements are rarely repeated
+	cachedLength     = 32 << 10 // bytes of text: the most rows that ExecRows writes at once, of some 60 columns
 )
 
 // runner is a connection or a pool of them.
