@@ -37,11 +37,18 @@ func newBank(now func() time.Time, keyLifetime time.Duration) *bank {
 
 // replay applies a record of an earlier run.
 func (b *bank) replay(record []byte) error {
-	var e entry
+	var e struct {
+		entry
+		failure
+	}
 	if err := json.Unmarshal(record, &e); err != nil {
 		return err
 	}
-	return b.apply(e, nil)
+	if e.Played != "" {
+		b.attempts[e.Played]++
+		return nil
+	}
+	return b.apply(e.entry, nil)
 }
 
 // commit applies a decided entry and queues it for the disk; the caller holds mu.

@@ -1,6 +1,8 @@
 package simulator_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -98,6 +100,35 @@ func Test500TwiceThenSuccess(t *testing.T) {
 	}
 	as[simulator.Payment](t, p.do("POST", "/v1/payments", "k", authorisation("tok_500_then_ok", "order")), 201)
 	expectError(t, p.do("POST", "/v1/payments", "other", authorisation("tok_500_then_ok", "another order")), 500, "internal_error")
+}
+
+// A failure that was played counts, whether the simulator is closed or killed before the next call.
+func TestPlayedFailuresSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, simulator.Config{DataDir: dir})
+	expectError(t, p.do("POST", "/v1/payments", "k", authorisation("tok_500_then_ok", "order")), 500, "internal_error")
+	id := p.authorised("tok_capture_lost_answer", "other").ID
+	if r := p.do("POST", "/v1/payments/"+id+"/capture", "c", `{"amount":10000}`); r.err == nil {
+		t.Fatalf("answered %d %s", r.status, r.raw)
+	}
+	killed := t.TempDir() // what a kill -9 at this point would leave
+	journal, err := os.ReadFile(filepath.Join(dir, "payments.journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(killed, "payments.journal"), journal, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.stop()
+
+	for name, dir := range map[string]string{"after Close": dir, "after a kill": killed} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, simulator.Config{DataDir: dir})
+			expectError(t, p.do("POST", "/v1/payments", "k", authorisation("tok_500_then_ok", "order")), 500, "internal_error")
+			as[simulator.Payment](t, p.do("POST", "/v1/payments", "k", authorisation("tok_500_then_ok", "order")), 201)
+			as[simulator.Payment](t, p.do("POST", "/v1/payments/"+id+"/capture", "c", `{"amount":10000}`), 200)
+		})
+	}
 }
 
 func TestSlow(t *testing.T) {

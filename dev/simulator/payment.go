@@ -124,6 +124,11 @@ type entry struct {
 	Declined  *Error    `json:"declined,omitempty"`
 }
 
+// failure is the journal's record of a failure that was played, so that a restart does not begin it anew.
+type failure struct {
+	Played string `json:"played"`
+}
+
 // operation is an entry as the bank remembers it, or one that a slow call still works on.
 type operation struct {
 	entry

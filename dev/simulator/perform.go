@@ -1,8 +1,11 @@
 package simulator
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
+
+	"orderflow.example/dev/internal/journal"
 )
 
 // outcome is what a call led to: exactly one of op, pending, err and hang is set.
@@ -16,6 +19,8 @@ type outcome struct {
 
 	err  *Error
 	hang bool // nothing happened, and the client must not learn that
+
+	played *journal.Commit // of the failure that this outcome plays
 }
 
 // perform carries out a call, or finds out that its key was used before, or plays the failure that the card token asks for.
@@ -35,12 +40,12 @@ func (b *bank) perform(key string, r request) outcome {
 	how := b.modeFor(r)
 	switch how {
 	case modeTimeout:
-		if b.plays(how, 1, key, r) {
-			return outcome{hang: true}
+		if plays, played := b.plays(how, 1, key, r); plays {
+			return outcome{hang: true, played: played}
 		}
 	case mode500ThenOK:
-		if b.plays(how, 2, key, r) {
-			return outcome{err: errInternal}
+		if plays, played := b.plays(how, 2, key, r); plays {
+			return outcome{err: errInternal, played: played}
 		}
 	case modeSlow:
 		e, refused := b.decide(key, r)
@@ -55,7 +60,11 @@ func (b *bank) perform(key string, r request) outcome {
 	if refused != nil {
 		return outcome{err: refused}
 	}
-	return outcome{op: op, lost: how == modeLostAnswer && b.plays(how, 1, key, r)}
+	if how != modeLostAnswer {
+		return outcome{op: op}
+	}
+	lost, played := b.plays(how, 1, key, r)
+	return outcome{op: op, lost: lost, played: played}
 }
 
 // settle decides and commits; the caller holds mu.
@@ -105,7 +114,7 @@ func (b *bank) modeFor(r request) mode {
 
 // plays counts a failure and says whether it is still to be played: the first n times of an order's authorisation, of a
 // payment's capture or void, of a refund's key.
-func (b *bank) plays(how mode, n int, key string, r request) bool {
+func (b *bank) plays(how mode, n int, key string, r request) (bool, *journal.Commit) {
 	about := r.Kind + " " + string(how) + " "
 	switch r.Kind {
 	case KindAuthorize:
@@ -116,10 +125,15 @@ func (b *bank) plays(how mode, n int, key string, r request) bool {
 		about += r.PaymentID
 	}
 	if b.attempts[about] >= n {
-		return false
+		return false, nil
 	}
 	b.attempts[about]++
-	return true
+	record, err := json.Marshal(failure{about})
+	if err != nil {
+		panic(err) // a string can be expressed
+	}
+	b.last = b.journal.Append(record)
+	return true, b.last
 }
 
 // execute performs a call to its end. It does not return when the client is to get no answer.
@@ -127,6 +141,9 @@ func (s *Simulator) execute(w http.ResponseWriter, r *http.Request, key string, 
 	var mine *operation
 	for {
 		out := s.bank.perform(key, req)
+		if out.played.Wait() != nil {
+			return nil, false, errNotKept
+		}
 		switch {
 		case out.err != nil:
 			return nil, false, out.err

@@ -3,13 +3,16 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"orderflow.example/dev/check"
 	"orderflow.example/dev/platform"
@@ -40,7 +43,7 @@ func TestKillInTheMiddleOfALoad(t *testing.T) {
 		c = startChild(t, cfg)
 		l.use(cfg, c)
 	}
-	l.finish()
+	l.finish(cfg.DataDir)
 	c.stop()
 	if t.Failed() {
 		return
@@ -146,29 +149,55 @@ func (l *load) placeOne() (int, error) {
 	return len(l.acknowledged), nil
 }
 
-// finish waits until every acknowledged order has come to its end, and its messages were sent.
-func (l *load) finish() {
+// finish waits until every acknowledged order has come to its end, and everything that follows from it is done. When that
+// does not happen it says all that is known of the orders at fault.
+func (l *load) finish(dataDir string) {
 	l.t.Helper()
+	started := time.Now()
 	for id := range l.acknowledged {
-		poll(l.t, 2*patience, "order "+id+" is at its end", func() bool {
+		pollOr(l.t, 2*patience, "order "+id+" is at its end", func() bool {
 			a, err := l.call("order", "GET", "/v1/orders/"+id, l.staff, "")
 			if err != nil || a.code != http.StatusOK {
 				l.t.Fatalf("order %s was acknowledged: %d %v, %v", id, a.code, a.body, err)
 			}
 			return a.body["status"] == "PAID" || a.body["status"] == "CANCELLED" && a.body["paymentStatus"] != "PROCESSING" && a.body["paymentStatus"] != "COMPLETED"
-		})
+		}, func() string { return explain(l.t.Context(), dataDir, id) })
 	}
-	poll(l.t, 2*patience, "no saga is under way", func() bool {
-		a, err := l.call("order", "GET", "/v1/sagas", l.staff, "")
-		sagas, _ := a.body["sagas"].([]any)
-		return err == nil && a.code == http.StatusOK && len(sagas) == 0
-	})
-	poll(l.t, 2*patience, "all is told", func() bool {
-		a, err := l.call("notifier", "GET", "/v1/notifications?pageSize=100", l.staff, "")
-		text, _ := json.Marshal(a.body["notifications"])
-		return err == nil && a.code == http.StatusOK && !strings.Contains(string(text), "PENDING")
-	})
+	l.t.Logf("the last order came to its end %s after the last start", time.Since(started).Round(time.Millisecond))
+	l.rests(dataDir)
+	l.t.Logf("all that follows was done %s after the last start", time.Since(started).Round(time.Millisecond))
 }
+
+// rests waits until the running platform's own checks find nothing that is still on its way.
+func (l *load) rests(dataDir string) {
+	l.t.Helper()
+	running, err := platform.Open(l.t.Context(), dataDir)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	results, err := check.Quiet(l.t.Context(), running.Services, 2*patience)
+	if err := errors.Join(err, running.Close()); err != nil {
+		l.t.Fatal(err)
+	}
+	l.report(dataDir, results)
+}
+
+// report says what is broken, and explains the first orders that are named.
+func (l *load) report(dataDir string, results []check.Result) {
+	l.t.Helper()
+	named := map[string]bool{}
+	for _, result := range results {
+		for _, violation := range result.Violations {
+			l.t.Errorf("%s: %s", result.Name, violation)
+			if id := orderID.FindString(violation); id != "" && !named[id] && len(named) < 3 {
+				named[id] = true
+				l.t.Log(explain(l.t.Context(), dataDir, id))
+			}
+		}
+	}
+}
+
+var orderID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // mustHold looks at what the stopped platform has on disk: its own databases, the provider's books, what was received.
 func (l *load) mustHold(cfg platform.Config) {

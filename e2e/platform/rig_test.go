@@ -196,12 +196,18 @@ func (r *rig) eventually(what string, holds func() bool) {
 
 func poll(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
+	pollOr(t, limit, what, holds, func() string { return "" })
+}
+
+// pollOr polls until something holds. When it does not in time, the test ends with what explain says.
+func pollOr(t *testing.T, limit time.Duration, what string, holds func() bool, explain func() string) {
+	t.Helper()
 	deadline := time.Now().Add(limit)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("within %s it did not come to be that %s", limit, what)
+			t.Fatalf("within %s it did not come to be that %s\n%s", limit, what, explain())
 		}
 		select {
 		case <-tick.C:

@@ -39,7 +39,7 @@ type Outcome struct {
 	// Captured, of Overtaken, is what the provider has captured; none means that it let all of it go.
 	Captured int64
 
-	// Of Unknown, Unavailable and Paused: the provider's own wish; zero when it has none.
+	// Of Unknown and Unavailable: the provider's own wish; zero when it has none. Of Paused: how long to leave it alone.
 	RetryAfter time.Duration
 
 	Cause error // for the log, when there was no definite answer
@@ -61,8 +61,10 @@ func Settle(p *Payment, op Operation, out Outcome, now time.Time) ([]Event, erro
 		p.InDoubt = true
 		p.Tries++
 		return nil, nil
-	case Unavailable, Paused:
+	case Unavailable:
 		p.Tries++
+		return nil, nil
+	case Paused: // no try: other payments' failures must not put this one's next try off
 		return nil, nil
 	}
 	p.InDoubt, p.Tries, p.UpdatedAt = false, 0, now

@@ -183,6 +183,26 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// While the provider is left alone because of other payments' failures, this one's tries do not add up: it comes back
+// after the pause each time, and its own first failure costs it a second.
+func TestAPauseIsNoTry(t *testing.T) {
+	h := pending(t)
+	for range 20 {
+		h.runs(t, KindAuthorize, paused)
+		if got := h.RetryIn(paused); got < 5*time.Second || got > 5*time.Second*5/4 {
+			t.Fatalf("paused: again in %s, want about 5 s", got)
+		}
+	}
+	h.runs(t, KindAuthorize, unavailable)
+	if got := h.RetryIn(unavailable); got < time.Second || got > 5*time.Second/4 {
+		t.Errorf("first failure: again in %s, want about 1 s", got)
+	}
+	h.runs(t, KindAuthorize, paused)
+	if got := h.RetryIn(unavailable); got > 5*time.Second/4 {
+		t.Errorf("a pause after it makes the next wait %s, want about 1 s", got)
+	}
+}
+
 func TestRetryIn(t *testing.T) {
 	h := pending(t)
 	near := func(got, want time.Duration) bool { return got >= want && got < want+want/4+1 }

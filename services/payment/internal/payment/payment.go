@@ -58,7 +58,7 @@ type Wish struct {
 type Work struct {
 	// InDoubt is set while an operation may have reached the provider and its outcome is unknown.
 	InDoubt bool
-	// Tries counts the runs in a row that gave no definite outcome.
+	// Tries counts the calls in a row that gave no definite outcome.
 	Tries int
 	// BlockedCode is why the provider will never release the hold; a person has to see to it.
 	BlockedCode   string

@@ -12,7 +12,7 @@ const (
 )
 
 // RetryIn is how long to wait with the payment's next operation after the outcome: not at all when it was definite,
-// else 1 s, 2 s and so on, doubling up to a minute, and never less than the provider asked for. Up to a quarter more
+// else 1 s, 2 s and so on with the tries, doubling up to a minute, and never less than the outcome asks for. Up to a quarter more
 // spreads the calls of many payments; it depends on nothing but the payment and its tries.
 func (p *Payment) RetryIn(out Outcome) time.Duration {
 	if out.Definite() {

@@ -36,9 +36,9 @@ type answer struct {
 // call makes one call and decodes its answer. Its error is an *Error.
 func (c *Client) call(ctx context.Context, what call, out any) error {
 	started := time.Now()
-	got, err := c.breaker.Execute(func() (answer, error) { return c.exchange(ctx, what) })
+	got, err := c.circuit.Execute(func() (answer, error) { return c.exchange(ctx, what) })
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
-		return &Error{Class: Paused, RetryAfter: c.pause, cause: err}
+		return &Error{Class: Paused, RetryAfter: c.circuit.retryAfter(), cause: err}
 	}
 	if err == nil {
 		err = decode(got, out)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/sony/gobreaker/v2"
 )
 
 // Name is what payments say of who holds their money.
@@ -35,8 +34,7 @@ type Client struct {
 	base    string
 	timeout time.Duration
 	http    *http.Client
-	breaker *gobreaker.CircuitBreaker[answer]
-	pause   time.Duration // while the circuit is open
+	circuit *circuit
 	metrics *metrics
 }
 
@@ -74,7 +72,7 @@ func New(cfg Config) (*Client, error) {
 		http:    httpClient(cfg.Connections),
 		metrics: newMetrics(cfg.Metrics),
 	}
-	c.breaker, c.pause = newBreaker(cfg.Breaker, cfg.Log, c.metrics)
+	c.circuit = newCircuit(cfg.Breaker, cfg.Log, c.metrics)
 	return c, nil
 }
 

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -231,11 +232,30 @@ func TestCircuit(t *testing.T) {
 	if out := attempt(); out.RetryAfter != 50*time.Millisecond {
 		t.Errorf("wants to be asked after %s", out.RetryAfter)
 	}
+	afterPause := func() payment.Result {
+		deadline := time.Now().Add(10 * time.Second)
+		for {
+			out := attempt()
+			if out.Result != payment.Paused {
+				return out.Result
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the circuit stays open")
+			}
+		}
+	}
+	if got := afterPause(); got != payment.Unavailable || attempt().Result != payment.Paused {
+		t.Errorf("a call after the pause fails: %s; it must be the only one", got)
+	}
 	away.Store(false)
-	deadline := time.Now().Add(10 * time.Second)
-	for attempt().Result != payment.Succeeded {
-		if time.Now().After(deadline) {
-			t.Fatal("the circuit stays open")
+	if got := afterPause(); got != payment.Succeeded {
+		t.Errorf("the provider is back: %s", got)
+	}
+	away.Store(true)
+	for n := range 3 { // the circuit is closed: it takes four failures again
+		another := payment.Operation{Kind: payment.KindAuthorize, Key: fmt.Sprint("another", n), Amount: 2250}
+		if out := c.Perform(t.Context(), order(), another); out.Result != payment.Unavailable {
+			t.Errorf("failure %d after the success: %s", n+1, out.Result)
 		}
 	}
 }

@@ -137,6 +137,6 @@ func (w *Worker) tell(ctx context.Context, p *payment.Payment, op payment.Operat
 		w.log.InfoContext(ctx, "the provider refused", "operation", op.Kind, "payment_id", p.ID, "code", out.Code)
 	case !out.Definite():
 		w.log.WarnContext(ctx, "the provider gave no definite answer", "operation", op.Kind, "payment_id", p.ID,
-			"result", out.Result.String(), "tries", p.Tries+1, "error", out.Cause)
+			"result", out.Result.String(), "tries_before", p.Tries, "error", out.Cause)
 	}
 }
