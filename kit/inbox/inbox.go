@@ -75,8 +75,10 @@ type Processor struct {
 	compacted map[string]bool
 	metrics   metrics
 
-	mu     sync.Mutex
-	passed map[partition]time.Time // not stored yet
+	mu         sync.Mutex
+	passed     map[partition]time.Time // not stored yet
+	late       int                     // keys that began late and were not logged yet
+	lateLogged time.Time
 }
 
 // New makes a processor.

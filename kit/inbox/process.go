@@ -155,6 +155,7 @@ func (p *Processor) report(ctx context.Context, done *planner) {
 	p.metrics.duplicates.Add(float64(done.duplicates))
 	p.metrics.ignored.Add(float64(done.ignored))
 	p.metrics.parked.Add(float64(len(done.park)))
+	p.reportLate(ctx, done.late)
 	for _, parked := range [][]parking{done.park, done.update} {
 		for _, m := range parked {
 			if m.dead {
