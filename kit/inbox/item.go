@@ -84,7 +84,7 @@ func isContextEnd(err error) bool {
 }
 
 // isTransientIn is isTransient for an error that a handler gave in tx. An end of input and a net.Error are what a lost
-// connection gives, and what code gives that reads a cut value or a bad URL: then the connection itself is asked.
+// connection gives, and what code gives that reads a cut value or a bad address: then the connection itself is asked.
 func isTransientIn(ctx context.Context, tx *sqldb.Tx, err error) bool {
 	if !isTransient(err) || isContextEnd(err) || avro.IsTransient(err) {
 		return isTransient(err)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
+	"net"
 	"testing"
 	"time"
 
@@ -41,13 +41,13 @@ func TestTransientErrorsParkNothing(t *testing.T) {
 	}
 }
 
-// What a handler reads may be cut, or hold no URL: that is no lost connection, and holds up its key alone.
+// What a handler reads may be cut, or hold no address: that is no lost connection, and holds up its key alone.
 func TestErrorsThatOnlyLookLikeALostConnection(t *testing.T) {
-	_, notAURL := url.Parse("http://%zz")
+	_, _, noNetwork := net.ParseCIDR("nowhere")
 	tests := map[string]error{
 		"end of input":            io.ErrUnexpectedEOF,
 		"end of input, wrapped":   fmt.Errorf("read the address: %w", io.EOF),
-		"no URL":                  notAURL,
+		"no network address":      noNetwork,
 		"named, and end of input": Refuse(1, io.ErrUnexpectedEOF),
 	}
 	for name, err := range tests {
