@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Makes all generated code again: event structs, gRPC and OpenAPI, the demo's catalogue.
+# Makes all generated code again: event structs, gRPC and OpenAPI, the service that kit/server is tested with, the demo's
+# catalogue.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 (cd schemas && go generate ./...)
 proto/generate.sh
+kit/server/internal/testpb/generate.sh
 (cd dev && go generate ./catalogue/...)

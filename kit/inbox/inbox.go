@@ -32,7 +32,8 @@ type Message struct {
 
 // Handler applies all messages of a batch in order, in one transaction. To refuse one it returns Refuse, or several
 // joined by errors.Join; a transient error makes the whole batch wait; any other error is charged to the message
-// that, tried alone, still gives it. The handler may run several times for a batch.
+// that, tried alone, still gives it. An end of input or a network error is transient only if the transaction has lost
+// its connection. The handler may run several times for a batch.
 type Handler func(ctx context.Context, tx *sqldb.Tx, batch []Message) error
 
 type refusal struct {
@@ -74,8 +75,10 @@ type Processor struct {
 	compacted map[string]bool
 	metrics   metrics
 
-	mu     sync.Mutex
-	passed map[partition]time.Time // not stored yet
+	mu         sync.Mutex
+	passed     map[partition]time.Time // not stored yet
+	late       int                     // keys that began late and were not logged yet
+	lateLogged time.Time
 }
 
 // New makes a processor.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	"orderflow.example/kit/avro"
 	"orderflow.example/kit/kafka"
@@ -74,6 +76,23 @@ func withoutEnvelope(message Message, cause error) *item {
 
 // isTransient tells whether the same work may succeed later, whatever the message.
 func isTransient(err error) bool {
-	return sqldb.IsTransient(err) || avro.IsTransient(err) ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return sqldb.IsTransient(err) || avro.IsTransient(err) || isContextEnd(err)
+}
+
+func isContextEnd(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// isTransientIn is isTransient for an error that a handler gave in tx. An end of input and a net.Error are what a lost
+// connection gives, and what code gives that reads a cut value or a bad address: then the connection itself is asked.
+func isTransientIn(ctx context.Context, tx *sqldb.Tx, err error) bool {
+	if !isTransient(err) || isContextEnd(err) || avro.IsTransient(err) {
+		return isTransient(err)
+	}
+	var network net.Error
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &network) {
+		return true // the database names itself
+	}
+	var one int
+	return isTransient(tx.QueryRowContext(ctx, "SELECT 1").Scan(&one))
 }

@@ -8,7 +8,7 @@ import (
 
 type metrics struct {
 	applied, duplicates, ignored, parked prometheus.Counter
-	dead                                 prometheus.Counter
+	dead, firstSeenGaps                  prometheus.Counter
 	batch, duration                      prometheus.Observer
 	nowParked                            *prometheus.GaugeVec // by status
 }
@@ -24,6 +24,8 @@ func newMetrics(registerer prometheus.Registerer, consumer string) metrics {
 		parked:     messages.WithLabelValues("parked"),
 		dead: telemetry.Register(registerer, prometheus.NewCounter(prometheus.CounterOpts{Name: "orderflow_inbox_dead_lettered_total",
 			Help: "Messages given up and copied to the dead-letter topic.", ConstLabels: labels})),
+		firstSeenGaps: telemetry.Register(registerer, prometheus.NewCounter(prometheus.CounterOpts{Name: "orderflow_inbox_first_seen_gap_total",
+			Help: "Keys whose first message seen was not their first: what was before it is never applied.", ConstLabels: labels})),
 		batch: telemetry.Register(registerer, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "orderflow_inbox_batch_messages",
 			Help: "Messages in a batch.", ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(1, 2, 11)})),
 		duration: telemetry.Register(registerer, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "orderflow_inbox_batch_duration_seconds",

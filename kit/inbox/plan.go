@@ -17,6 +17,8 @@ type plan struct {
 	seen    []string
 	touched []*laneState
 
+	late []*item // the first seen of their key, and not its first
+
 	duplicates, ignored int
 }
 
@@ -64,6 +66,9 @@ func (p *planner) fresh(it *item, s *laneState) {
 	}
 	if it.Sequence > 0 && !s.known && !p.compacted[it.lane.topic] {
 		s.known, s.dirty, s.last = true, true, it.Sequence-1 // an unknown key: the first seen is the base
+		if it.Sequence > 1 {
+			p.late = append(p.late, it)
+		}
 	}
 	if p.hasTurn(it, s) {
 		p.take(it, s)

@@ -38,8 +38,9 @@ func (p *Processor) Process(ctx context.Context, records []kafka.Record) error {
 
 // handlerError is an error of the handler, as against one of the inbox's own statements.
 type handlerError struct {
-	batch []*item
-	cause error
+	batch     []*item
+	cause     error
+	transient bool // whatever the messages
 }
 
 func (e *handlerError) Error() string { return fmt.Sprintf("inbox: handler: %v", e.cause) }
@@ -55,7 +56,7 @@ func (p *Processor) apply(ctx context.Context, items []*item) (int, error) {
 			return len(done.apply), nil
 		}
 		var failed *handlerError
-		if !errors.As(err, &failed) || isTransient(err) {
+		if !errors.As(err, &failed) || failed.transient {
 			return 0, err
 		}
 		blamed := blame(failed)
@@ -125,7 +126,7 @@ func (p *Processor) once(ctx context.Context, items []*item) (*planner, error) {
 		done.run(items)
 		if len(done.apply) > 0 {
 			if err := p.handle(ctx, tx, done.apply); err != nil {
-				return &handlerError{done.apply, err}
+				return &handlerError{done.apply, err, isTransientIn(ctx, tx, err)}
 			}
 		}
 		return p.store(ctx, tx, done)
@@ -154,6 +155,7 @@ func (p *Processor) report(ctx context.Context, done *planner) {
 	p.metrics.duplicates.Add(float64(done.duplicates))
 	p.metrics.ignored.Add(float64(done.ignored))
 	p.metrics.parked.Add(float64(len(done.park)))
+	p.reportLate(ctx, done.late)
 	for _, parked := range [][]parking{done.park, done.update} {
 		for _, m := range parked {
 			if m.dead {

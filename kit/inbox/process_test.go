@@ -188,33 +188,6 @@ func TestUnnamedErrorsFindTheirMessage(t *testing.T) {
 	})
 }
 
-func TestTransientErrorsParkNothing(t *testing.T) {
-	tests := map[string]func(b *bench) []kafka.Record{
-		"handler": func(b *bench) []kafka.Record { b.fails["l 1"] = sqldb.ErrClosed; return b.list("k 1", "l 1") },
-		"refusal of one": func(b *bench) []kafka.Record {
-			b.fails["l 1"] = Refuse(1, context.Canceled)
-			return b.list("k 1", "l 1")
-		},
-		"registry": func(b *bench) []kafka.Record {
-			return []kafka.Record{b.on("a", "k 1"), b.on("a", "l 1", "registry away")}
-		},
-	}
-	for name, records := range tests {
-		t.Run(name, func(t *testing.T) {
-			onEach(t, func(t *testing.T, b *bench) {
-				if err := b.Process(t.Context(), records(b)); err == nil || !isTransient(err) {
-					t.Errorf("error %v", err)
-				}
-				b.effects()
-				b.parked()
-				clear(b.fails)
-				b.process(b.list("k 1", "l 1")...)
-				b.effects("k 1", "l 1")
-			})
-		})
-	}
-}
-
 func TestWhatCannotBeReadIsDeadAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		plain := kafka.Record{Topic: "a", Partition: 2, Offset: 77, Key: "k", Value: []byte("raw\x00\xff"), Headers: map[string]string{"x": "y\x00"}}

@@ -18,6 +18,7 @@ const (
 	commitPause   = 200 * time.Millisecond
 	leaveTime     = 6 * time.Second
 	rebalanceTime = 2 * time.Second // a little more than the interval of the heartbeats
+	revokeTime    = 3 * time.Second // for the commit of partitions that go to other members
 )
 
 // partition is one of a topic, whose name is the brokers', with prefix.
@@ -47,6 +48,7 @@ type member struct {
 	background sync.WaitGroup
 	queue      []delivered // polled and not handled yet, in order
 	paused     bool        // a batch is held; all assigned partitions are paused
+	leaving    bool        // nothing begins in the background any more
 	fatal      error
 }
 
@@ -91,6 +93,7 @@ func (m *member) run(ctx context.Context) error {
 // lets that go on behind it, until a broker answers or the process ends.
 func (m *member) leave() {
 	m.ready.Store(false)
+	m.leaving = true
 	left := make(chan struct{})
 	go func() {
 		defer close(left)

@@ -86,7 +86,7 @@ func (ps *positions) uncommitted(only map[partition]bool) []ck.TopicPartition {
 	defer ps.mu.Unlock()
 	var list []ck.TopicPartition
 	for p, pos := range ps.of {
-		if pos.handled != pos.committed && (only == nil || only[p]) {
+		if pos.handled != unknown && pos.handled != pos.committed && (only == nil || only[p]) {
 			list = append(list, ck.TopicPartition{Topic: &p.topic, Partition: p.id, Offset: ck.Offset(pos.handled)})
 		}
 	}

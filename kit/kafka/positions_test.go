@@ -3,6 +3,8 @@ package kafka
 import (
 	"testing"
 	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 func TestPositionsKeepAMarkUntilItIsReached(t *testing.T) {
@@ -45,5 +47,20 @@ func TestPositionsKeepAMarkUntilItIsReached(t *testing.T) {
 	see(5, 12)
 	if len(ps.reached()) != 0 || len(ps.assigned()) != 0 {
 		t.Error("a revoked partition is still there")
+	}
+}
+
+// A commit that was given up may be answered when the partition has come back, before anything of it is handled.
+func TestPositionsCommitNothingBeforeItIsHandled(t *testing.T) {
+	p := partition{"orders", 0}
+	ps := newPositions()
+	ps.assign(p)
+	ps.setCommitted([]ck.TopicPartition{{Topic: &p.topic, Partition: p.id, Offset: 7}})
+	if list := ps.uncommitted(nil); len(list) != 0 {
+		t.Errorf("to be committed: %v", list)
+	}
+	ps.advance([]delivered{{from: p, next: 9}})
+	if list := ps.uncommitted(nil); len(list) != 1 || list[0].Offset != 9 {
+		t.Errorf("to be committed: %v, want offset 9", list)
 	}
 }

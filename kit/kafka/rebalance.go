@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"slices"
+	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -43,7 +44,7 @@ func (m *member) revoked(partitions []ck.TopicPartition) {
 	if lost {
 		m.ready.Store(false)
 	} else {
-		m.commits.flush(gone)
+		m.commitGone(gone)
 	}
 	m.queue = slices.DeleteFunc(m.queue, func(d delivered) bool { return gone[d.from] })
 	for p := range gone {
@@ -53,6 +54,28 @@ func (m *member) revoked(partitions []ck.TopicPartition) {
 		m.cfg.Log.Error("kafka partitions could not be unassigned", "partitions", len(partitions), "error", err)
 	}
 	m.cfg.Log.Info("kafka partitions revoked", "partitions", len(partitions), "lost", lost)
+}
+
+// commitGone commits what was handled of partitions that are about to go. librdkafka repeats a commit for as long as no
+// broker answers, and meanwhile this member neither takes part in the rebalance nor sees that it should end; so
+// commitGone waits for a while only, and the commit goes on behind it. What it does not commit in time, the next owner
+// gets again.
+func (m *member) commitGone(gone map[partition]bool) {
+	if m.leaving { // leave bounds all, and the client must not be closed under a commit
+		m.commits.flush(gone)
+		return
+	}
+	done := make(chan struct{})
+	m.background.Go(func() {
+		defer close(done)
+		m.commits.flush(gone)
+	})
+	select {
+	case <-done:
+	case <-time.After(revokeTime):
+		m.cfg.Log.Warn("kafka brokers do not answer, partitions go without a commit",
+			"partitions", len(gone), "after", revokeTime.String())
+	}
 }
 
 func (m *member) pause() {

@@ -136,8 +136,6 @@ type OrderPlaced struct {
 	Total int64 `avro:"total"`
 	// ISO 4217 code.
 	Currency string `avro:"currency"`
-	// Single-use token of the payment provider; never a card number.
-	PaymentToken *string `avro:"payment_token"`
 	// Name to address the customer by.
 	CustomerName *string `avro:"customer_name"`
 	// Where notifications go; none when the token names no e-mail.
@@ -244,7 +242,7 @@ type PaymentRequested struct {
 	Amount int64 `avro:"amount"`
 	// ISO 4217 code.
 	Currency string `avro:"currency"`
-	// Single-use token of the payment provider.
+	// Single-use token of the payment provider; never a card number. No other event carries it.
 	PaymentToken *string `avro:"payment_token"`
 	// When it happened, UTC.
 	OccurredAt time.Time `avro:"occurred_at"`

@@ -11,16 +11,19 @@ import (
 type Config struct {
 	service.Config
 
-	// ReservationExpiry is how long an order's items are held for it. It must be longer than an order may take to its
-	// confirmation, which is 10 minutes.
+	// ReservationExpiry is how long an order's items are held for it: longer than untilConfirmed.
 	ReservationExpiry time.Duration `env:"RESERVATION_EXPIRY" envDefault:"15m"`
 
 	// ExpiryTick is the time between two looks for holds whose time is over.
 	ExpiryTick time.Duration `env:"EXPIRY_TICK" envDefault:"1s"`
 }
 
+// untilConfirmed is the longest that the order service lets an order take to its confirmation, by its time limits. Stock
+// that is held for less can go to another order while this one is being paid: it is then paid, not served, and refunded.
+const untilConfirmed = 10 * time.Minute
+
 // Variables describes the variables that only this service has, for --help.
-const Variables = `  RESERVATION_EXPIRY        how long stock is held for an order                      default 15m
+const Variables = `  RESERVATION_EXPIRY        how long stock is held for an order                      default 15m; more than 10m
   EXPIRY_TICK               between two looks for holds whose time is over           default 1s
 `
 
@@ -33,8 +36,8 @@ func (c Config) withDefaults() (Config, error) {
 		c.ExpiryTick = time.Second
 	}
 	switch {
-	case c.ReservationExpiry < 0:
-		return c, fmt.Errorf("RESERVATION_EXPIRY=%s: must be positive", c.ReservationExpiry)
+	case c.ReservationExpiry <= untilConfirmed:
+		return c, fmt.Errorf("RESERVATION_EXPIRY=%s: must be more than %s, which an order may take to its confirmation", c.ReservationExpiry, untilConfirmed)
 	case c.ExpiryTick < 0:
 		return c, fmt.Errorf("EXPIRY_TICK=%s: must be positive", c.ExpiryTick)
 	}

@@ -70,11 +70,12 @@ func TestDuplicatesAndReordering(t *testing.T) {
 
 // The hold ends by the clock; the order is then confirmed: its items are taken again, or the commit fails.
 func TestExpiredReservation(t *testing.T) {
-	r := start(t, func(cfg *app.Config) { cfg.ReservationExpiry = time.Minute })
+	const expiry = 11 * time.Minute
+	r := start(t, func(cfg *app.Config) { cfg.ReservationExpiry = expiry })
 	r.create("p1", 5, 0)
 	r.say("o1", r.placed("o1", "p1", 2))
 	r.say("o2", r.placed("o2", "p1", 3))
-	r.clock = r.clock.Add(time.Minute - time.Microsecond)
+	r.clock = r.clock.Add(expiry - time.Microsecond)
 	r.expire()
 	if r.get("p1").GetReserved() != 5 {
 		t.Error("a hold ended too early")
@@ -186,8 +187,9 @@ func TestBadConfigurationStopsTheStart(t *testing.T) {
 		change func(*app.Config)
 		names  string
 	}{
-		"expiry": {func(cfg *app.Config) { cfg.ReservationExpiry = -time.Second }, "RESERVATION_EXPIRY=-1s"},
-		"tick":   {func(cfg *app.Config) { cfg.ExpiryTick = -time.Second }, "EXPIRY_TICK=-1s"},
+		"negative expiry": {func(cfg *app.Config) { cfg.ReservationExpiry = -time.Second }, "RESERVATION_EXPIRY=-1s: must be more than 10m0s"},
+		"short expiry":    {func(cfg *app.Config) { cfg.ReservationExpiry = 10 * time.Minute }, "RESERVATION_EXPIRY=10m0s: must be more than 10m0s"},
+		"tick":            {func(cfg *app.Config) { cfg.ExpiryTick = -time.Second }, "EXPIRY_TICK=-1s"},
 	} {
 		var cfg app.Config
 		c.change(&cfg)

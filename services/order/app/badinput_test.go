@@ -4,13 +4,18 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"orderflow.example/kit/outbox"
 	"orderflow.example/order/app"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
+	"orderflow.example/schemas"
+	"orderflow.example/schemas/inventoryv1"
+	events "orderflow.example/schemas/orderv1"
 )
 
 func items(n int, product string, quantity int32) []*orderv1.CreateOrderItem {
@@ -186,9 +191,21 @@ func TestPaymentTokenCanBeRequired(t *testing.T) {
 	}
 	token := "tok_ok"
 	request.PaymentToken = &token
-	if _, err := r.CreateOrder(r.as("u1"), request); err != nil {
-		t.Errorf("with: %v", err)
+	o, err := r.CreateOrder(r.as("u1"), request)
+	if err != nil {
+		t.Fatalf("with: %v", err)
 	}
+	now := time.Now().UTC()
+	r.say(schemas.InventoryEvents, o.GetId(), &inventoryv1.StockReserved{OrderID: o.GetId(), ExpiresAt: now.Add(15 * time.Minute), OccurredAt: now})
+	log, err := outbox.Log(t.Context(), r.DB, schemas.OrderEvents, o.GetId())
+	if err != nil || len(log) != 2 {
+		t.Fatalf("%d events, %v", len(log), err)
+	}
+	event, err := r.Codec.Decode(t.Context(), schemas.OrderEvents, log[1].Payload)
+	if asked, ok := event.(*events.PaymentRequested); err != nil || !ok || asked.PaymentToken == nil || *asked.PaymentToken != token {
+		t.Errorf("%+v, %v: it does not reach the payment service", event, err)
+	}
+	r.check()
 }
 
 func TestBadConfiguration(t *testing.T) {

@@ -110,6 +110,52 @@ func TestSagasCanBeListed(t *testing.T) {
 	}
 }
 
+// The provider refuses for good to give back what a cancelled order has paid: the order stays listed, with what it waits
+// for and since when, and the check names it once its time is over.
+func TestMoneyThatIsNotGivenBackStaysListed(t *testing.T) {
+	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	r := start(t, func(cfg *app.Config) { cfg.Now = func() time.Time { return now } })
+	o := r.order("u1")
+	r.pay(o.GetId())
+	if _, err := r.CancelOrder(r.as("u1"), &orderv1.CancelOrderRequest{OrderId: o.GetId()}); err != nil {
+		t.Fatal(err)
+	}
+	cancelled := now
+	now = now.Add(time.Minute)
+	r.say(schemas.PaymentEvents, o.GetId(), &paymentv1.PaymentRefundFailed{
+		OrderID: o.GetId(), PaymentID: "pay", Amount: 2000, Currency: "KRW", Code: "account_closed", Reason: "The account is closed.", OccurredAt: now,
+	})
+	now = cancelled.Add(time.Hour)
+	r.markSent()
+	list, err := r.ListSagas(r.as("a1", "auditor"), &orderv1.ListSagasRequest{})
+	if err != nil || len(list.GetSagas()) != 1 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	saga := list.GetSagas()[0]
+	if saga.GetOrderId() != o.GetId() || saga.GetStep() != "RETURN_MONEY" || !strings.HasPrefix(saga.GetWaitingFor(), "PaymentVoided or PaymentRefunded") ||
+		!saga.GetSince().AsTime().Equal(cancelled) || !saga.GetDeadline().AsTime().Equal(now) {
+		t.Errorf("%v", saga)
+	}
+	timeline, err := r.GetOrderTimeline(r.as("u1"), &orderv1.GetOrderTimelineRequest{OrderId: o.GetId()})
+	if err != nil || !slices.ContainsFunc(timeline.GetEvents(), func(e *orderv1.TimelineEvent) bool {
+		return strings.HasSuffix(e.GetType(), ".PaymentRefundFailed") && strings.Contains(e.GetSummary(), "The account is closed.")
+	}) {
+		t.Errorf("%v, %v", timeline, err)
+	}
+	now = now.Add(time.Hour)
+	var violations []string
+	for _, c := range r.Checks {
+		result, err := c.Run(t.Context(), r.DB)
+		if err != nil {
+			t.Error(err)
+		}
+		violations = append(violations, result.Violations...)
+	}
+	if len(violations) != 1 || !strings.Contains(violations[0], o.GetId()+" is in RETURN_MONEY since 2026-11-02T12:00:00Z and waits for PaymentVoided") {
+		t.Errorf("violations %q", violations)
+	}
+}
+
 // A step past its limit cancels the order. Its time begins when the broker has taken the question.
 func TestTimeLimitCancels(t *testing.T) {
 	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Generates the Go files beside it. Needs buf and the plugins that proto/generate.sh installs.
+# Generates the Go files beside it. Needs what proto/generate.sh installs, which tools/generate.sh runs before it.
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$(cd ../../../.. && pwd)

@@ -104,7 +104,7 @@ func (s *Server) place(ctx context.Context, p order.Placement, catalogue map[str
 		if err != nil {
 			return err
 		}
-		placed = &order.Order{}
+		placed = order.New(p)
 		work := s.cfg.Store.Begin(tx)
 		if err := work.Record(placed, cause(ctx), event); err != nil {
 			return err

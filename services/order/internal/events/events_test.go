@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -175,7 +176,8 @@ func TestTypeListsAreComplete(t *testing.T) {
 func TestLimiter(t *testing.T) {
 	f := open(t)
 	metrics := prometheus.NewRegistry()
-	limiter, err := events.NewLimiter(f.db, f.store, order.DefaultLimits(), slog.New(slog.DiscardHandler), metrics)
+	var log bytes.Buffer
+	limiter, err := events.NewLimiter(f.db, f.store, order.DefaultLimits(), slog.New(slog.NewTextHandler(&log, nil)), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +216,7 @@ func TestLimiter(t *testing.T) {
 			t.Errorf("%s is %s, %s", id, o.Status, o.CancelCause)
 		}
 	}
-	want := `# HELP saga_overdue Orders whose saga is in a step for longer than its time limit.
+	want := `# HELP saga_overdue Orders whose saga is in a step for longer than its time limit, and that need an operator.
 # TYPE saga_overdue gauge
 saga_overdue{step="CAPTURE_PAYMENT"} 0
 saga_overdue{step="COMMIT_STOCK"} 1
@@ -223,5 +225,11 @@ saga_overdue{step="RETURN_MONEY"} 1
 `
 	if err := testutil.GatherAndCompare(metrics, strings.NewReader(want), "saga_overdue"); err != nil {
 		t.Error(err)
+	}
+	fire(0)
+	if lines := strings.Split(strings.TrimSpace(log.String()), "\n"); len(lines) != 2 ||
+		!strings.Contains(lines[0], "operator") || !strings.Contains(lines[0], "step=COMMIT_STOCK orders=1") || !strings.Contains(lines[0], "oldest_order_id=o3") ||
+		!strings.Contains(lines[1], "step=RETURN_MONEY orders=1") || !strings.Contains(lines[1], "oldest_order_id=o2 oldest_since=2026-") {
+		t.Errorf("log %q", lines)
 	}
 }

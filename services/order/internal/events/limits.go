@@ -29,7 +29,7 @@ type Limiter struct {
 // NewLimiter makes a limiter and registers its metric.
 func NewLimiter(db *sqldb.DB, s *store.Store, limits order.Limits, log *slog.Logger, metrics prometheus.Registerer) (*Limiter, error) {
 	overdue := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "saga_overdue", Help: "Orders whose saga is in a step for longer than its time limit.",
+		Name: "saga_overdue", Help: "Orders whose saga is in a step for longer than its time limit, and that need an operator.",
 	}, []string{"step"})
 	if err := metrics.Register(overdue); err != nil {
 		return nil, err
@@ -100,8 +100,13 @@ func (l *Limiter) alert(ctx context.Context, step order.Step, began time.Time) e
 	}
 	l.overdue.WithLabelValues(string(step)).Set(float64(n))
 	if n > 0 && n != l.alerted[step] {
-		l.log.WarnContext(ctx, "sagas are past their time limit",
-			slog.String("step", string(step)), slog.Int64("orders", n), slog.String("waiting_for", step.Awaits()))
+		oldest, err := store.SagasIn(ctx, l.db, step, 1)
+		if err != nil || len(oldest) == 0 {
+			return err // it has moved on: the next look tells
+		}
+		l.log.WarnContext(ctx, "sagas are past their time limit: an operator has to look at them",
+			slog.String("step", string(step)), slog.Int64("orders", n), slog.String("waiting_for", step.Awaits()),
+			slog.String("oldest_order_id", oldest[0].OrderID), slog.Time("oldest_since", oldest[0].Since))
 	}
 	l.alerted[step] = n
 	return nil

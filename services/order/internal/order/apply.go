@@ -17,6 +17,9 @@ func (o *Order) Apply(event Event) error {
 	o.Version++
 	o.UpdatedAt = at
 	o.followSaga(event, at)
+	if o.Step != ReserveStock {
+		o.PaymentToken = "" // PaymentRequested has it, or nobody will ask for it
+	}
 	return nil
 }
 
@@ -87,7 +90,7 @@ func (o *Order) foldPlaced(e *orderv1.OrderPlaced) {
 			ProductID: item.ProductID, SKU: item.Sku, Name: item.Name, UnitPrice: item.UnitPrice, Quantity: item.Quantity,
 		}
 	}
-	o.Total, o.Currency, o.PaymentToken = e.Total, e.Currency, text(e.PaymentToken)
+	o.Total, o.Currency = e.Total, e.Currency
 	o.ShippingAddress, o.BillingAddress = text(e.ShippingAddress), text(e.BillingAddress)
 	o.Notes, o.Metadata = text(e.Notes), text(e.Metadata)
 	o.CreatedAt = e.OccurredAt

@@ -72,7 +72,7 @@ func placed(t tester) *history {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &history{Order: &Order{}}
+	h := &history{Order: New(placement())}
 	h.record(t, event)
 	return h
 }

@@ -8,7 +8,8 @@ import "time"
 // Event is one of this service's own facts, a pointer to a struct of schemas/orderv1.
 type Event interface{ RecordName() string }
 
-// Order is an order as its own events tell it, and nothing else: its row is a snapshot of that fold.
+// Order is an order as its own events tell it, and nothing else: its row is a snapshot of that fold. Only PaymentToken
+// is not theirs: a secret that most events' readers have no need of.
 // Money is in minor units of Currency; times are UTC in whole microseconds, zero while not reached.
 type Order struct {
 	ID      string
@@ -23,7 +24,7 @@ type Order struct {
 	Items         []Item
 	Total         int64
 	Currency      string
-	PaymentToken  string // single-use, passed on to the payment service
+	PaymentToken  string // single-use, kept until PaymentRequested passes it on; no other event tells it
 
 	ShippingAddress string
 	BillingAddress  string

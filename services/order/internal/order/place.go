@@ -55,6 +55,9 @@ type Line struct {
 	Quantity  int32
 }
 
+// New is the order to which the event of the placement is applied. It keeps what that does not tell.
+func New(p Placement) *Order { return &Order{PaymentToken: p.PaymentToken} }
+
 // Place decides on a new order at the catalogue's prices.
 func Place(p Placement, catalogue map[string]Product, now time.Time) (Event, error) {
 	currency := p.Currency
@@ -74,7 +77,7 @@ func Place(p Placement, catalogue map[string]Product, now time.Time) (Event, err
 	}
 	return &orderv1.OrderPlaced{
 		OrderID: p.ID, OrderNumber: Number(now, p.Nonce), UserID: p.UserID,
-		Items: items, Total: total, Currency: currency, PaymentToken: optional(p.PaymentToken),
+		Items: items, Total: total, Currency: currency,
 		CustomerName: optional(p.CustomerName), CustomerEmail: optional(p.CustomerEmail),
 		ShippingAddress: optional(p.ShippingAddress), BillingAddress: optional(p.BillingAddress),
 		Notes: optional(p.Notes), Metadata: optional(p.Metadata), OccurredAt: now,

@@ -168,3 +168,25 @@ func TestApplyRefusesUnknownEvents(t *testing.T) {
 		t.Error("the refused event changed the order")
 	}
 }
+
+// The token stays with the order until it is passed on, or until nobody will ask for it any more.
+func TestPaymentTokenIsKeptUntilItIsPassedOn(t *testing.T) {
+	h := placed(t)
+	h.record(t, &orderv1.OrderUpdated{OrderID: "o1", OccurredAt: noon})
+	if h.PaymentToken != "tok_ok" {
+		t.Errorf("before its use the token is %q", h.PaymentToken)
+	}
+	out := h.react(t, stockReserved(), noon)
+	if len(out) != 1 || text(out[0].(*orderv1.PaymentRequested).PaymentToken) != "tok_ok" {
+		t.Errorf("it is not passed on: %+v", out)
+	}
+	if h.PaymentToken != "" {
+		t.Errorf("after that the order still has %q", h.PaymentToken)
+	}
+
+	h = placed(t)
+	h.react(t, stockRejected(), noon)
+	if h.Status != Cancelled || h.PaymentToken != "" {
+		t.Errorf("an order that is %s has the token %q", h.Status, h.PaymentToken)
+	}
+}

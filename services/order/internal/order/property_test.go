@@ -28,7 +28,7 @@ func TestAnyHistoryKeepsTheRules(t *testing.T) {
 			h.record(rt, drawEvents(rt, h.Order, names, now)...)
 			checkStep(rt, before, h.Order)
 		}
-		folded := &Order{}
+		folded := New(placement())
 		for _, e := range h.events {
 			if err := folded.Apply(e); err != nil {
 				rt.Fatal(err)
@@ -85,6 +85,9 @@ func checkStep(rt *rapid.T, before, o *Order) {
 	}
 	if open+completed > o.Total || o.RefundedTotal != completed {
 		rt.Fatalf("refunds: %d asked for, %d paid, %d noted, total %d", open, completed, o.RefundedTotal, o.Total)
+	}
+	if (o.Step == ReserveStock) != (o.PaymentToken == "tok_ok") {
+		rt.Fatalf("in step %q the payment token is %q", o.Step, o.PaymentToken)
 	}
 	if (o.Step == "") != o.StepSince.IsZero() {
 		rt.Fatalf("step %q since %s", o.Step, o.StepSince)

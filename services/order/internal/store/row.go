@@ -21,7 +21,7 @@ var columns = []string{
 // immutable are the columns that placing the order settles.
 var immutable = map[string]bool{
 	"id": true, "number": true, "user_id": true, "customer_name": true, "customer_email": true, "items": true, "total": true,
-	"currency": true, "payment_token": true, "metadata": true, "created_at": true,
+	"currency": true, "metadata": true, "created_at": true,
 }
 
 var (

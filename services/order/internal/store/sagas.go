@@ -36,6 +36,12 @@ func SagasDue(ctx context.Context, q sqldb.Querier, step order.Step, began time.
 		ORDER BY step_since, id LIMIT $5`, string(step), sqldb.Micros(began), schemas.OrderEvents, sqldb.Micros(began), limit)
 }
 
+// SagasIn reads up to limit sagas that are in the step, the longest waiting first.
+func SagasIn(ctx context.Context, q sqldb.Querier, step order.Step, limit int) ([]Saga, error) {
+	return sagas(ctx, q, `SELECT id, step, step_since FROM orders WHERE step <> '' AND step = $1 ORDER BY step_since, id LIMIT $2`,
+		string(step), limit)
+}
+
 func sagas(ctx context.Context, q sqldb.Querier, query string, args ...any) ([]Saga, error) {
 	all, err := sqldb.Collect(ctx, q, func(row sqldb.Scanner) (s Saga, err error) {
 		err = row.Scan(&s.OrderID, &s.Step, sqldb.Instant(&s.Since))

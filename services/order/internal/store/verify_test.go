@@ -1,13 +1,19 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
+	"orderflow.example/order/internal/order"
 	"orderflow.example/order/internal/store"
+	"orderflow.example/schemas"
+	"orderflow.example/schemas/orderv1"
 )
 
 func TestVerifyFindsWhatIsNotTheFold(t *testing.T) {
@@ -51,6 +57,67 @@ func TestVerifyFindsWhatIsNotTheFold(t *testing.T) {
 			"carrier, tracking_number, refunded_total, refunds, step, step_since, created_at, updated_at, confirmed_at, paid_at, shipped_at, " +
 			"delivered_at, cancelled_at, refunded_at FROM orders WHERE id = 'o2'")
 		verify("o1 of order.events has events and no row", "o9 of orders has a row and no events")
+	})
+}
+
+// The payment token is in the row until PaymentRequested has it, and in no other event.
+func TestPaymentTokenIsKeptNoLongerThanNeeded(t *testing.T) {
+	const token = "tok_single_use"
+	each(t, func(f *fixture) {
+		f.work(func(_ context.Context, w *store.Work) error {
+			placement := order.Placement{ID: "o1", UserID: "u1", Items: []order.Line{{ProductID: "p1", Quantity: 1}}, PaymentToken: token}
+			event, err := order.Place(placement, products, w.Now())
+			if err != nil {
+				return err
+			}
+			return w.Record(order.New(placement), store.Cause{}, event)
+		})
+		told := func() (types []string) {
+			t.Helper()
+			log, err := outbox.Log(f.Context(), f.db, schemas.OrderEvents, "o1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range log {
+				if bytes.Contains(row.Payload, []byte(token)) {
+					types = append(types, row.Type)
+				}
+			}
+			return types
+		}
+		verify := func(violations int) {
+			t.Helper()
+			if result, err := store.Verify(f.Context(), f.db, decode); err != nil || len(result.Violations) != violations {
+				t.Errorf("violations %v, %v", result.Violations, err)
+			}
+		}
+		if kept := f.get("o1").PaymentToken; kept != token || told() != nil {
+			t.Errorf("the new order's row has %q, and the token is told by %v", kept, told())
+		}
+		verify(0)
+		f.react("o1", untilPaid("o1")[0])
+		if kept := f.get("o1").PaymentToken; kept != "" || !slices.Equal(told(), []string{(*orderv1.PaymentRequested)(nil).RecordName()}) {
+			t.Errorf("after the request the row has %q, and the token is told by %v", kept, told())
+		}
+		verify(0)
+		keep := func() {
+			t.Helper()
+			if _, err := f.db.ExecContext(f.Context(), "UPDATE orders SET payment_token = $1", token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		keep()
+		verify(1)
+		f.react("o1", untilPaid("o1")[1])
+		verify(0) // what an older release has kept goes with the next event
+		keep()
+		if _, err := f.db.ExecContext(f.Context(), "DELETE FROM migrations_order WHERE version_id = 2"); err != nil {
+			t.Fatal(err)
+		}
+		if err := sqldb.Migrate(f.Context(), f.db, "order", store.Migrations()); err != nil {
+			t.Fatal(err)
+		}
+		verify(0)
 	})
 }
 

@@ -54,7 +54,7 @@ type Order struct {
 	Metadata string `protobuf:"bytes,13,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// The payment service's id; empty until the payment is authorised.
 	PaymentId string `protobuf:"bytes,14,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
-	// The payment provider's id; empty until the payment is authorised.
+	// The payment provider's id of the payment; empty until the order is paid.
 	TransactionId string `protobuf:"bytes,15,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
 	// What ended the order; unspecified while it is not cancelled.
 	CancelCause CancelCause_Value `protobuf:"varint,16,opt,name=cancel_cause,json=cancelCause,proto3,enum=orderflow.order.v1.CancelCause_Value" json:"cancel_cause,omitempty"`
