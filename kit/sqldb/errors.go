@@ -8,7 +8,8 @@ import (
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/mattn/go-sqlite3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // ErrClosed is the error of a transaction on a database that was closed.
@@ -28,11 +29,10 @@ func IsTransient(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return true
 	}
-	var refused sqlite3.Error
-	if errors.As(err, &refused) {
-		switch refused.Code {
-		case sqlite3.ErrIoErr, sqlite3.ErrFull, sqlite3.ErrCantOpen, sqlite3.ErrNomem, sqlite3.ErrProtocol,
-			sqlite3.ErrInterrupt, sqlite3.ErrReadonly:
+	if code, ok := sqliteCode(err); ok {
+		switch code & 0xff {
+		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
+			sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_READONLY:
 			return true
 		}
 		return false
@@ -60,9 +60,9 @@ func runsAgain(err error) bool {
 	if errors.Is(err, ErrAgain) {
 		return true
 	}
-	var refused sqlite3.Error
-	if errors.As(err, &refused) {
-		return refused.Code == sqlite3.ErrBusy || refused.Code == sqlite3.ErrLocked
+	if code, ok := sqliteCode(err); ok {
+		primary := code & 0xff
+		return primary == sqlite3.SQLITE_BUSY || primary == sqlite3.SQLITE_LOCKED
 	}
 	state, _ := sqlState(err)
 	return state == "40001" || state == "40P01" || state == "55P03"
@@ -70,13 +70,20 @@ func runsAgain(err error) bool {
 
 // IsUniqueViolation tells whether a row with the same key exists already.
 func IsUniqueViolation(err error) bool {
-	var refused sqlite3.Error
-	if errors.As(err, &refused) {
-		code := refused.ExtendedCode
-		return code == sqlite3.ErrConstraintUnique || code == sqlite3.ErrConstraintPrimaryKey || code == sqlite3.ErrConstraintRowID
+	if code, ok := sqliteCode(err); ok {
+		return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY ||
+			code == sqlite3.SQLITE_CONSTRAINT_ROWID
 	}
 	state, _ := sqlState(err)
 	return state == "23505"
+}
+
+func sqliteCode(err error) (int, bool) {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code(), true
+	}
+	return 0, false
 }
 
 func sqlState(err error) (string, bool) {

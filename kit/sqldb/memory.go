@@ -3,33 +3,37 @@ package sqldb
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"sync"
 	"sync/atomic"
 
-	"github.com/mattn/go-sqlite3"
+	"modernc.org/sqlite"
 )
 
 var memories atomic.Uint64
 
-const memoryPragmas = `PRAGMA busy_timeout = 5000; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON;`
-
-// memoryURI names a database in memory. The memdb file system lets all connections of the process see it by its name,
+// memoryDSN names a database in memory. The memdb file system lets all connections of the process see it by its name,
 // for as long as one of them is open.
-func memoryURI(name string) string { return "file:" + name + "?vfs=memdb&" + withoutMutex }
+func memoryDSN(name string, pragmas ...string) string {
+	return "file:" + name + "?" + url.Values{"vfs": {"memdb"}, "_pragma": append(pragmas, "busy_timeout(5000)", "foreign_keys(1)")}.Encode()
+}
 
 func (db *DB) openMemory(ctx context.Context) (*DB, error) {
-	uri := memoryURI(fmt.Sprintf("/orderflow-%d", memories.Add(1)))
-	db.sqlite = newSQLiteConnector(uri, memoryPragmas)
+	name := fmt.Sprintf("/orderflow-%d", memories.Add(1))
+	db.dsn = memoryDSN(name, "journal_mode(MEMORY)", "synchronous(OFF)")
 	db.memory = &memory{}
 	var err error
-	if db.writer, err = openWriter(ctx, db.sqlite); err != nil {
+	if db.writer, err = openWriter(ctx, db.dsn); err != nil {
 		return nil, fmt.Errorf("database %s: %w", db.cfg.URL, err)
 	}
-	db.openReaders(newSQLiteConnector(uri, memoryPragmas+readsOnly), 2)
+	if err := db.openReaders(memoryDSN(name, "query_only(1)"), 2); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", db.cfg.URL, err), db.writer.close())
+	}
 	return db, nil
 }
 
@@ -40,7 +44,8 @@ type memory struct{ migrated string }
 // templates are databases in memory by the migrations that made them, kept until the process ends.
 var templates struct {
 	sync.Mutex
-	byMigrations map[string]*sqlite3.SQLiteConn
+	byMigrations map[string]driver.Conn
+	names        map[string]string
 }
 
 func (m *memory) migrate(ctx context.Context, db *DB, name string, files fs.FS) error {
@@ -52,9 +57,9 @@ func (m *memory) migrate(ctx context.Context, db *DB, name string, files fs.FS) 
 	templates.Lock()
 	defer templates.Unlock()
 	unused := db.writer.commits.Load() == 0
-	if template := templates.byMigrations[migrated]; template != nil && unused {
+	if template, ok := templates.names[migrated]; ok && unused {
 		m.migrated = migrated
-		return db.writer.conn.Raw(func(conn any) error { return copyDatabase(conn, template) })
+		return db.writer.conn.Raw(func(conn any) error { return copyFrom(conn, template) })
 	}
 	if err := applyMigrations(ctx, db, name, files); err != nil {
 		return err
@@ -63,23 +68,30 @@ func (m *memory) migrate(ctx context.Context, db *DB, name string, files fs.FS) 
 		return nil
 	}
 	m.migrated = migrated
-	conn, err := newSQLiteConnector(":memory:", memoryPragmas).Connect(ctx)
+	template := memoryDSN(fmt.Sprintf("/orderflow-template-%d", len(templates.names)))
+	conn, err := (&sqlite.Driver{}).Open(template)
 	if err != nil {
 		return err
 	}
-	if err := db.writer.conn.Raw(func(from any) error { return copyDatabase(conn, from) }); err != nil {
+	if err := copyFrom(conn, db.dsn); err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	if templates.byMigrations == nil {
-		templates.byMigrations = map[string]*sqlite3.SQLiteConn{}
+	if templates.names == nil {
+		templates.names, templates.byMigrations = map[string]string{}, map[string]driver.Conn{}
 	}
-	templates.byMigrations[migrated] = conn.(*sqlite3.SQLiteConn) // what this driver opens
+	templates.names[migrated], templates.byMigrations[migrated] = template, conn
 	return nil
 }
 
-// copyDatabase replaces what one connection's database holds by what the other's holds. Both are this driver's.
-func copyDatabase(to, from any) error {
-	backup, err := to.(*sqlite3.SQLiteConn).Backup("main", from.(*sqlite3.SQLiteConn), "main")
+// copyFrom replaces what a connection's database holds by a copy of another.
+func copyFrom(conn any, dsn string) error {
+	restore, ok := conn.(interface {
+		NewRestore(string) (*sqlite.Backup, error)
+	})
+	if !ok {
+		return fmt.Errorf("the SQLite driver's %T can't copy databases", conn)
+	}
+	backup, err := restore.NewRestore(dsn)
 	if err != nil {
 		return err
 	}

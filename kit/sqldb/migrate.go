@@ -60,11 +60,13 @@ func applyMigrations(ctx context.Context, db *DB, name string, files fs.FS) (err
 			return err
 		}
 		options = append(options, goose.WithSessionLocker(locker))
-	} else {
-		pool = sql.OpenDB(db.sqlite)
-		pool.SetMaxOpenConns(1)
+	} else if pool, err = sql.Open("sqlite", db.dsn); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
+	if db.flavor == SQLite {
+		pool.SetMaxOpenConns(1)
+	}
 	provider, err := goose.NewProvider(dialect, pool, translated{files, placeholders(db.flavor)}, options...)
 	if err != nil {
 		return err

@@ -49,12 +49,11 @@ type Querier interface {
 type DB struct {
 	cfg     Config
 	flavor  Flavor
-	pool    *sql.DB         // PostgreSQL: all work; SQLite: reads only
-	reads   *statements     // SQLite only: on the pool
-	writer  *writer         // SQLite only
-	file    string          // SQLite: absolute path, empty in memory
-	sqlite  sqliteConnector // SQLite only: of a writing connection
-	dsn     string          // PostgreSQL: without its pool's settings
+	pool    *sql.DB     // PostgreSQL: all work; SQLite: reads only
+	reads   *statements // SQLite only: on the pool
+	writer  *writer     // SQLite only
+	file    string      // SQLite: absolute path, empty in memory
+	dsn     string      // SQLite: of a writing connection; PostgreSQL: without its pool's settings
 	signals *signals
 	log     *slog.Logger
 	memory  *memory // SQLite in memory only

@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,33 +11,11 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/mattn/go-sqlite3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // pragmas of each connection. WAL with synchronous=FULL: a commit that was answered survives a power cut.
-const pragmas = `PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-	PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;`
-
-// withoutMutex spares SQLite's own locks: database/sql lets one goroutine at a time use a connection.
-const withoutMutex = "_mutex=no"
-
-const readsOnly = `PRAGMA query_only = ON;`
-
-// sqliteConnector opens connections to one database.
-type sqliteConnector struct {
-	uri    string
-	driver *sqlite3.SQLiteDriver
-}
-
-func newSQLiteConnector(uri, pragmas string) sqliteConnector {
-	return sqliteConnector{uri, &sqlite3.SQLiteDriver{ConnectHook: func(conn *sqlite3.SQLiteConn) error {
-		_, err := conn.Exec(pragmas, nil)
-		return err
-	}}}
-}
-
-func (c sqliteConnector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.uri) }
-func (c sqliteConnector) Driver() driver.Driver                        { return c.driver }
+var pragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16384)", "temp_store(MEMORY)"}
 
 func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	db := &DB{cfg: cfg, flavor: SQLite, log: cfg.Log, signals: newSignals(nil)}
@@ -51,18 +28,22 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("database %s: %w", cfg.URL, err)
 	}
 	db.file = path
-	uri := fileURI(path)
-	db.sqlite = newSQLiteConnector(uri, pragmas)
-	if db.writer, err = openWriter(ctx, db.sqlite); err != nil {
+	db.dsn = sqliteDSN(path, pragmas)
+	if db.writer, err = openWriter(ctx, db.dsn); err != nil {
 		return nil, fmt.Errorf("database %s: %s can't be opened for writing: %w", cfg.URL, path, err)
 	}
-	db.openReaders(newSQLiteConnector(uri, pragmas+readsOnly), 4)
+	if err := db.openReaders(sqliteDSN(path, append([]string{"query_only(1)"}, pragmas...)), 4); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", cfg.URL, err), db.writer.close())
+	}
 	return db, nil
 }
 
 // openReaders opens the pool that only reads.
-func (db *DB) openReaders(connector sqliteConnector, connections int) {
-	pool := sql.OpenDB(connector)
+func (db *DB) openReaders(dsn string, connections int) error {
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return err
+	}
 	if db.cfg.MaxOpen > 0 {
 		connections = db.cfg.MaxOpen
 	}
@@ -73,6 +54,7 @@ func (db *DB) openReaders(connector sqliteConnector, connections int) {
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(idle)
 	db.pool, db.reads = pool, newStatements(pool)
+	return nil
 }
 
 // databasePath is the absolute path, once its folder is known to be there and to be a folder.
@@ -107,9 +89,9 @@ func databasePath(path string) (string, error) {
 	return path, file.Close()
 }
 
-func fileURI(path string) string {
+func sqliteDSN(path string, pragmas []string) string {
 	if runtime.GOOS == "windows" {
 		path = "/" + filepath.ToSlash(path)
 	}
-	return (&url.URL{Scheme: "file", Path: path, RawQuery: withoutMutex}).String()
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}).String()
 }

@@ -31,8 +31,11 @@ type writer struct {
 	commits atomic.Uint64 // groups committed
 }
 
-func openWriter(ctx context.Context, connector sqliteConnector) (*writer, error) {
-	pool := sql.OpenDB(connector)
+func openWriter(ctx context.Context, dsn string) (*writer, error) {
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
 	pool.SetMaxOpenConns(1)
 	conn, err := pool.Conn(ctx)
 	if err != nil {
