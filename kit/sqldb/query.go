@@ -22,9 +22,6 @@ func Collect[T any](ctx context.Context, q Querier, scan func(Scanner) (T, error
 	defer rows.Close()
 	var all []T
 	for rows.Next() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		item, err := scan(rows)
 		if err != nil {
 			return nil, err

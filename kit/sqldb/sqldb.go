@@ -99,24 +99,17 @@ func (db *DB) Close() error {
 	return errors.Join(append(failures, db.pool.Close())...)
 }
 
-// QueryContext reads outside of a transaction, what is committed. On SQLite a query that has begun is not interrupted
-// when ctx ends: watching ctx would cost a goroutine for each row of what are short reads. Collect looks at ctx itself.
+// QueryContext reads outside of a transaction, what is committed.
 func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if db.reads != nil {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		return db.reads.query(context.WithoutCancel(ctx), query, args)
+		return db.reads.query(ctx, query, args)
 	}
 	return db.pool.QueryContext(ctx, query, args...)
 }
 
-// QueryRowContext reads one row outside of a transaction, as QueryContext does.
+// QueryRowContext reads one row outside of a transaction.
 func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	if db.reads != nil {
-		if ctx.Err() == nil { // else the driver says so
-			ctx = context.WithoutCancel(ctx)
-		}
 		return db.reads.queryRow(ctx, query, args)
 	}
 	return db.pool.QueryRowContext(ctx, query, args...)
