@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	cachedStatements = 512     // then further texts are compiled at each use: closing one that is in use would fail its user
+	cachedStatements = 512      // then further texts are compiled at each use: closing one that is in use would fail its user
 	cachedLength     = 32 << 10 // bytes of text: the most rows that ExecRows writes at once, of some 60 columns
 )
 
