@@ -7,10 +7,12 @@ import (
 	"slices"
 	"time"
 
+	"orderflow.example/kit/idempotency"
 	"orderflow.example/kit/inbox"
 	"orderflow.example/kit/kafka"
 	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/server"
+	"orderflow.example/kit/timer"
 )
 
 // edgeMargin is how much longer than the server's own limit, which reads the same variable, its stage may take.
@@ -121,7 +123,7 @@ func (s *Service) startLoops(stages *stages) ([]*kafka.Consumer, error) {
 	for _, worker := range s.Workers {
 		background = append(background, worker.Run)
 	}
-	for _, t := range s.Timers {
+	for _, t := range append(slices.Clone(s.Timers), s.forgetKeys()) {
 		background = append(background, t.Run)
 	}
 	for _, p := range s.Processors {
@@ -141,6 +143,15 @@ func (s *Service) startLoops(stages *stages) ([]*kafka.Consumer, error) {
 	}
 	stages.start("consumers", reading...)
 	return consumers, nil
+}
+
+// forgetKeys ends the day of idempotency keys.
+func (s *Service) forgetKeys() *timer.Timer {
+	return &timer.Timer{Name: "idempotency_keys", Every: time.Hour, Now: s.DB.Now, Log: s.Log,
+		Fire: func(ctx context.Context, now time.Time) (int, error) {
+			return idempotency.Purge(ctx, s.DB, now.Add(-idempotency.Kept))
+		},
+	}
 }
 
 func (s *Service) consumer(p *inbox.Processor) (*kafka.Consumer, error) {

@@ -174,3 +174,31 @@ func TestListProductsPages(t *testing.T) {
 		t.Errorf("a token of other filters: %v", err)
 	}
 }
+
+// A repeated call with a key has one effect, and its answer carries the entity tag again.
+func TestStockIsAdjustedOnceAKey(t *testing.T) {
+	r := start(t)
+	r.create("p1", 10, 0)
+	token := r.issuer.Token("s1", "staff")
+	var tags []string
+	for range 2 {
+		code, etag, answer := r.rest("POST", "/v1/products/p1:adjustStock", token, `{"delta":5,"reason":"found"}`, "Idempotency-Key", "k")
+		if code != http.StatusOK || answer["onHand"] != "15" && answer["onHand"] != float64(15) {
+			t.Errorf("%d %v", code, answer)
+		}
+		tags = append(tags, etag)
+	}
+	if tags[0] == "" || tags[0] != tags[1] {
+		t.Errorf("tags %q", tags)
+	}
+	if got := r.get("p1"); got.GetOnHand() != 15 {
+		t.Errorf("on hand %d", got.GetOnHand())
+	}
+	for range 2 {
+		code, _, answer := r.rest("POST", "/v1/products", r.issuer.Token("c1", "catalogue"),
+			`{"productId":"p2","sku":"S2","name":"Two","price":100,"initialStock":1}`, "Idempotency-Key", "k")
+		if code != http.StatusCreated || answer["id"] != "p2" {
+			t.Errorf("%d %v", code, answer)
+		}
+	}
+}

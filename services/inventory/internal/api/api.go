@@ -5,10 +5,13 @@ package api
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	"orderflow.example/inventory/internal/inventory"
 	"orderflow.example/inventory/internal/store"
 	"orderflow.example/kit/auth"
 	"orderflow.example/kit/errs"
+	"orderflow.example/kit/idempotency"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/kit/telemetry"
 	inventoryv1 "orderflow.example/proto/gen/orderflow/inventory/v1"
@@ -31,20 +34,14 @@ func New(cfg Config) *Server { return &Server{cfg: cfg} }
 
 // CreateProduct adds a product. An id or SKU that is taken is AlreadyExists.
 func (s *Server) CreateProduct(ctx context.Context, req *inventoryv1.CreateProductRequest) (*inventoryv1.Product, error) {
-	var created *inventory.Product
-	err := s.work(ctx, func(ctx context.Context, tx *sqldb.Tx, work *store.Work) error {
+	return s.work(ctx, req, func(ctx context.Context, tx *sqldb.Tx, work *store.Work) (*inventory.Product, error) {
 		if err := free(ctx, tx, work, req.GetProductId(), req.GetSku()); err != nil {
-			return err
+			return nil, err
 		}
 		product, events := inventory.Create(newProduct(req), auth.FromContext(ctx).Subject, work.Now())
 		work.Add(product)
-		created = product
-		return work.RecordProduct(cause(ctx), events...)
+		return product, work.RecordProduct(cause(ctx), events...)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return answer(ctx, created)
 }
 
 // free refuses an id or a SKU that another product has.
@@ -71,7 +68,8 @@ func (s *Server) GetProduct(ctx context.Context, req *inventoryv1.GetProductRequ
 	if err != nil {
 		return nil, err
 	}
-	return answer(ctx, product)
+	message := productMessage(product)
+	return message, setETag(ctx, message)
 }
 
 // UpdateProduct changes what the mask names. With If-Match it changes only the version that the caller has seen.
@@ -80,7 +78,7 @@ func (s *Server) UpdateProduct(ctx context.Context, req *inventoryv1.UpdateProdu
 	if err != nil {
 		return nil, err
 	}
-	return s.change(ctx, req.GetProduct().GetId(), func(p *inventory.Product, work *store.Work) ([]inventory.Event, error) {
+	return s.change(ctx, req, req.GetProduct().GetId(), func(p *inventory.Product, work *store.Work) ([]inventory.Event, error) {
 		if err := checkVersion(ctx, p); err != nil {
 			return nil, err
 		}
@@ -90,42 +88,46 @@ func (s *Server) UpdateProduct(ctx context.Context, req *inventoryv1.UpdateProdu
 
 // AdjustStock adds pieces to the stock or takes them away.
 func (s *Server) AdjustStock(ctx context.Context, req *inventoryv1.AdjustStockRequest) (*inventoryv1.Product, error) {
-	return s.change(ctx, req.GetProductId(), func(p *inventory.Product, work *store.Work) ([]inventory.Event, error) {
+	return s.change(ctx, req, req.GetProductId(), func(p *inventory.Product, work *store.Work) ([]inventory.Event, error) {
 		return inventory.Adjust(p, req.GetDelta(), req.GetReason(), auth.FromContext(ctx).Subject, work.Now())
 	})
 }
 
 // change loads a product, decides, and stores what was decided.
-func (s *Server) change(ctx context.Context, id string, decide func(*inventory.Product, *store.Work) ([]inventory.Event, error)) (*inventoryv1.Product, error) {
-	var changed *inventory.Product
-	err := s.work(ctx, func(ctx context.Context, _ *sqldb.Tx, work *store.Work) error {
+func (s *Server) change(ctx context.Context, req proto.Message, id string, decide func(*inventory.Product, *store.Work) ([]inventory.Event, error)) (*inventoryv1.Product, error) {
+	return s.work(ctx, req, func(ctx context.Context, _ *sqldb.Tx, work *store.Work) (*inventory.Product, error) {
 		if err := work.LoadProducts(ctx, id); err != nil {
-			return err
+			return nil, err
 		}
-		if changed = work.Shelf()[id]; changed == nil {
-			return store.ProductNotFound(id)
+		changed := work.Shelf()[id]
+		if changed == nil {
+			return nil, store.ProductNotFound(id)
 		}
 		events, err := decide(changed, work)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return work.RecordProduct(cause(ctx), events...)
+		return changed, work.RecordProduct(cause(ctx), events...)
+	})
+}
+
+// work runs a unit of work in a transaction, and answers with the product that it changed.
+func (s *Server) work(ctx context.Context, req proto.Message, do func(context.Context, *sqldb.Tx, *store.Work) (*inventory.Product, error)) (*inventoryv1.Product, error) {
+	message, err := idempotency.InTx(ctx, s.cfg.DB, req, func(ctx context.Context, tx *sqldb.Tx) (*inventoryv1.Product, error) {
+		work := s.cfg.Store.Begin(tx)
+		product, err := do(ctx, tx, work)
+		if err != nil {
+			return nil, err
+		}
+		if err := work.Flush(ctx); err != nil {
+			return nil, err
+		}
+		return productMessage(product), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return answer(ctx, changed)
-}
-
-// work runs a unit of work in a transaction.
-func (s *Server) work(ctx context.Context, do func(context.Context, *sqldb.Tx, *store.Work) error) error {
-	return s.cfg.DB.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
-		work := s.cfg.Store.Begin(tx)
-		if err := do(ctx, tx, work); err != nil {
-			return err
-		}
-		return work.Flush(ctx)
-	})
+	return message, setETag(ctx, message)
 }
 
 // cause of what a call does is no event, but the call's trace goes on.

@@ -14,14 +14,11 @@ import (
 )
 
 // etag is a product's version as an HTTP entity tag. The stock is no part of it: it changes with every order.
-func etag(p *inventory.Product) string { return strconv.Quote(strconv.FormatInt(p.Version, 10)) }
+func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
-// answer is a product with its entity tag.
-func answer(ctx context.Context, p *inventory.Product) (*inventoryv1.Product, error) {
-	if err := grpc.SetHeader(ctx, metadata.Pairs("etag", etag(p))); err != nil {
-		return nil, err
-	}
-	return productMessage(p), nil
+// setETag sends a product's entity tag with the answer.
+func setETag(ctx context.Context, p *inventoryv1.Product) error {
+	return grpc.SetHeader(ctx, metadata.Pairs("etag", etag(p.GetVersion())))
 }
 
 // checkVersion refuses a change of a version that the caller's If-Match does not name.
@@ -31,10 +28,10 @@ func checkVersion(ctx context.Context, p *inventory.Product) error {
 		return nil
 	}
 	for _, tag := range strings.Split(strings.Join(headers, ","), ",") {
-		if tag = strings.TrimSpace(tag); tag == "*" || tag == etag(p) {
+		if tag = strings.TrimSpace(tag); tag == "*" || tag == etag(p.Version) {
 			return nil
 		}
 	}
 	return errs.New(errs.Aborted, "ETAG_MISMATCH", "product %s has changed: it is version %d now", p.ID, p.Version).
-		With("product_id", p.ID).With("etag", etag(p))
+		With("product_id", p.ID).With("etag", etag(p.Version))
 }

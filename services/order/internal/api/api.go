@@ -9,9 +9,11 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
 
 	"orderflow.example/kit/auth"
 	"orderflow.example/kit/errs"
+	"orderflow.example/kit/idempotency"
 	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/kit/telemetry"
@@ -83,10 +85,9 @@ func (s *Server) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReques
 	placement.ID = uuid.Must(uuid.NewV7()).String() // fails only when the system has no randomness
 	for attempt := 1; ; attempt++ {
 		placement.Nonce = rand.Uint32()
-		placed, err := s.place(ctx, placement, catalogue)
+		placed, err := s.place(ctx, req, placement, catalogue)
 		if err == nil {
-			s.created.Inc()
-			return orderMessage(placed), nil
+			return placed, nil
 		}
 		if !sqldb.IsUniqueViolation(err) || attempt == numberAttempts {
 			return nil, err
@@ -97,26 +98,27 @@ func (s *Server) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReques
 // numberAttempts bounds the draws of an order number: two orders of one second share one in four thousand million times.
 const numberAttempts = 3
 
-func (s *Server) place(ctx context.Context, p order.Placement, catalogue map[string]order.Product) (*order.Order, error) {
-	var placed *order.Order
-	err := s.cfg.DB.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+func (s *Server) place(ctx context.Context, req *orderv1.CreateOrderRequest, p order.Placement, catalogue map[string]order.Product) (*orderv1.Order, error) {
+	answer, err := idempotency.InTx(ctx, s.cfg.DB, req, func(ctx context.Context, tx *sqldb.Tx) (*orderv1.Order, error) {
 		event, err := order.Place(p, catalogue, tx.Now())
 		if err != nil {
-			return err
+			return nil, err
 		}
-		placed = order.New(p)
+		placed := order.New(p)
 		work := s.cfg.Store.Begin(tx)
 		if err := work.Record(placed, cause(ctx), event); err != nil {
-			return err
+			return nil, err
 		}
-		return work.Flush(ctx)
+		tx.OnCommit(s.created.Inc)
+		return orderMessage(placed), work.Flush(ctx)
 	})
 	if err != nil && sqldb.IsTransient(err) {
 		if stored := s.lookUp(ctx, p.ID); stored != nil {
-			return stored, nil
+			s.created.Inc()
+			return orderMessage(stored), nil
 		}
 	}
-	return placed, err
+	return answer, err
 }
 
 const (
@@ -162,7 +164,7 @@ func (s *Server) GetOrderByNumber(ctx context.Context, req *orderv1.GetOrderByNu
 // CancelOrder ends an order before shipping.
 func (s *Server) CancelOrder(ctx context.Context, req *orderv1.CancelOrderRequest) (*orderv1.Order, error) {
 	caller := auth.FromContext(ctx)
-	return s.change(ctx, req.GetOrderId(), func(o *order.Order, w *store.Work) ([]order.Event, error) {
+	return s.change(ctx, req, func(o *order.Order, w *store.Work) ([]order.Event, error) {
 		cause, reason := events.CancellationCauseStaffRequest, "Cancelled by our staff."
 		if caller.Subject == o.UserID {
 			cause, reason = events.CancellationCauseCustomerRequest, "Cancelled at your request."
@@ -177,7 +179,7 @@ func (s *Server) CancelOrder(ctx context.Context, req *orderv1.CancelOrderReques
 // UpdateOrderStatus makes a move of the fulfilment.
 func (s *Server) UpdateOrderStatus(ctx context.Context, req *orderv1.UpdateOrderStatusRequest) (*orderv1.Order, error) {
 	shipment := order.Shipment{Carrier: req.GetCarrier(), TrackingNumber: req.GetTrackingNumber()}
-	return s.change(ctx, req.GetOrderId(), func(o *order.Order, w *store.Work) ([]order.Event, error) {
+	return s.change(ctx, req, func(o *order.Order, w *store.Work) ([]order.Event, error) {
 		return order.UpdateStatus(o, order.Status(req.GetStatus().String()), shipment, req.GetReason(), w.Now())
 	})
 }
@@ -185,35 +187,37 @@ func (s *Server) UpdateOrderStatus(ctx context.Context, req *orderv1.UpdateOrder
 // RefundOrder asks for money of a shipped order to be paid back.
 func (s *Server) RefundOrder(ctx context.Context, req *orderv1.RefundOrderRequest) (*orderv1.Order, error) {
 	id := uuid.Must(uuid.NewV7()).String() // fails only when the system has no randomness
-	return s.change(ctx, req.GetOrderId(), func(o *order.Order, w *store.Work) ([]order.Event, error) {
+	return s.change(ctx, req, func(o *order.Order, w *store.Work) ([]order.Event, error) {
 		return order.RequestRefund(o, id, req.Amount, req.GetReason(), w.Now())
 	})
 }
 
+// changeRequest is one that names the order to be changed.
+type changeRequest interface {
+	proto.Message
+	GetOrderId() string
+}
+
 // change loads an order that the caller may change, decides, and stores what was decided.
-func (s *Server) change(ctx context.Context, id string, decide func(*order.Order, *store.Work) ([]order.Event, error)) (*orderv1.Order, error) {
-	var changed *order.Order
-	err := s.cfg.DB.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+func (s *Server) change(ctx context.Context, req changeRequest, decide func(*order.Order, *store.Work) ([]order.Event, error)) (*orderv1.Order, error) {
+	return idempotency.InTx(ctx, s.cfg.DB, req, func(ctx context.Context, tx *sqldb.Tx) (*orderv1.Order, error) {
 		work := s.cfg.Store.Begin(tx)
-		if err := work.Load(ctx, changeOwner(auth.FromContext(ctx)), id); err != nil {
-			return err
+		if err := work.Load(ctx, changeOwner(auth.FromContext(ctx)), req.GetOrderId()); err != nil {
+			return nil, err
 		}
-		if changed = work.Order(id); changed == nil {
-			return store.NotFound(id)
+		changed := work.Order(req.GetOrderId())
+		if changed == nil {
+			return nil, store.NotFound(req.GetOrderId())
 		}
 		decided, err := decide(changed, work)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := work.Record(changed, cause(ctx), decided...); err != nil {
-			return err
+			return nil, err
 		}
-		return work.Flush(ctx)
+		return orderMessage(changed), work.Flush(ctx)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return orderMessage(changed), nil
 }
 
 // cause of what a call does is no event, but the call's trace goes on.
