@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderflow.example/kit/check"
+	"orderflow.example/kit/sqldb"
 )
 
 // Program is what the command line needs to know of a service.
@@ -47,7 +48,7 @@ func (p Program) Command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(p.serve(), p.migrate(), p.check(), p.version(), p.healthcheck())
+	root.AddCommand(p.serve(), p.migrate(), p.check(), p.dlq(), p.outbox(), p.version(), p.healthcheck())
 	root.AddCommand(p.Commands...)
 	return root
 }
@@ -75,17 +76,8 @@ func (p Program) migrate() *cobra.Command {
 		Short:   "Bring the database up to date and exit; a second run at the same time waits",
 		Example: "  DATABASE_URL=postgres://… " + p.Spec.Name + " migrate",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			url := os.Getenv("DATABASE_URL")
-			if url == "" {
-				return errors.New("DATABASE_URL is required")
-			}
-			db, err := OpenDatabase(cmd.Context(), Config{DatabaseURL: url}, p.Spec)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, db.Close()) }()
-			return Migrate(cmd.Context(), db, p.Spec)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.withDatabase(cmd.Context(), func(ctx context.Context, db *sqldb.DB) error { return Migrate(ctx, db, p.Spec) })
 		},
 	}
 }

@@ -37,6 +37,7 @@ type rig struct {
 	http    string // base URL
 	foreign *avro.Codec
 	said    map[string]int64 // last sequence by topic and key
+	cfg     app.Config
 }
 
 func start(t *testing.T, change ...func(*app.Config)) *rig {
@@ -55,6 +56,7 @@ func start(t *testing.T, change ...func(*app.Config)) *rig {
 	for _, c := range change {
 		c(&cfg)
 	}
+	r.cfg = cfg
 	var err error
 	if r.Service, err = app.New(t.Context(), cfg); err != nil {
 		t.Fatal(err)
