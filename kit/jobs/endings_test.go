@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,16 +25,10 @@ func endTogether(b *bench, keys []string, store func(ctx context.Context, tx *sq
 	for _, key := range keys {
 		b.enqueue(job(key, "p"))
 	}
-	var called sync.WaitGroup
-	called.Add(len(keys))
 	e.worker = NewWorker(Config[string]{
 		DB: b.db, Kind: "k", Timeout: 10 * time.Second, Log: b.quiet(),
 		Backoff: func(int) time.Duration { return time.Minute },
-		Handle: func(_ context.Context, j Job) (string, error) {
-			called.Done()
-			called.Wait()
-			return j.Key, nil
-		},
+		Handle:  func(_ context.Context, j Job) (string, error) { return j.Key, nil },
 		Store: func(ctx context.Context, tx *sqldb.Tx, done []Done[string]) error {
 			var texts []string
 			for _, one := range done {
@@ -57,31 +50,33 @@ func endTogether(b *bench, keys []string, store func(ctx context.Context, tx *sq
 	return e
 }
 
-// run claims all jobs, and calls them at the same time; before is done when they are claimed.
-func (e *together) run(before func()) {
+func (e *together) claim() []claimed {
 	e.t.Helper()
-	claimed, err := e.worker.claim(e.t.Context(), allDue)
-	if err != nil {
-		e.t.Fatal(err)
+	jobs, err := e.worker.claim(e.t.Context(), allDue)
+	if err != nil || len(jobs) == 0 {
+		e.t.Fatal(jobs, err)
 	}
-	before()
-	// The first ending that arrives is stored alone; the hold lets the others arrive meanwhile.
-	e.worker.endings.busy = true
-	var runs sync.WaitGroup
-	for _, one := range claimed {
-		runs.Go(func() { e.worker.run(e.t.Context(), one) })
-	}
-	for e.worker.endings.count() < len(claimed) {
-		time.Sleep(time.Millisecond)
-	}
-	e.worker.storeEndings()
-	runs.Wait()
+	return jobs
 }
 
-func (e *endings) count() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.waiting)
+// end lets runs end at the same moment, each with its key as result, and does what follows for each as its run would.
+func (e *together) end(runs ...claimed) []error {
+	e.t.Helper()
+	var all []*ending
+	for _, run := range runs {
+		all = append(all, &ending{run, run.Key, make(chan error, 1)})
+	}
+	e.worker.endings.waiting = slices.Clone(all)
+	e.worker.storeEndings()
+	var outcomes []error
+	for i, one := range all {
+		err := <-one.stored
+		if err != nil {
+			e.worker.fail(e.t.Context(), runs[i], err)
+		}
+		outcomes = append(outcomes, err)
+	}
+	return outcomes
 }
 
 func keysUpTo(n int) []string {
@@ -98,7 +93,7 @@ func TestJobsThatEndTogetherShareATransaction(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		keys := keysUpTo(endingsAtOnce + 6)
 		e := endTogether(b, keys, stored)
-		e.run(func() {})
+		e.end(e.claim()...)
 		if len(e.stores) != 2 {
 			t.Errorf("%d transactions: %q", len(e.stores), e.stores)
 		}
@@ -120,7 +115,7 @@ func TestAResultThatCannotBeStoredHarmsNoOther(t *testing.T) {
 					}
 					return nil
 				})
-				e.run(func() {})
+				e.end(e.claim()...)
 				slices.Sort(e.stores)
 				if want := []string{"a", "a b c", "b", "c"}; !slices.Equal(e.stores, want) {
 					t.Errorf("transactions for %q, want %q", e.stores, want)
@@ -142,11 +137,11 @@ func TestALostLeaseHarmsNoOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, b *bench) {
 				e := endTogether(b, []string{"a", "b", "c"}, stored)
-				e.run(func() {
-					if _, err := b.db.ExecContext(t.Context(), change); err != nil {
-						t.Fatal(err)
-					}
-				})
+				runs := e.claim()
+				if _, err := b.db.ExecContext(t.Context(), change); err != nil {
+					t.Fatal(err)
+				}
+				e.end(runs...)
 				b.results("a", "c")
 			})
 		})
@@ -161,7 +156,7 @@ func TestJobsThatEndTogetherAreEnqueuedAgain(t *testing.T) {
 			}
 			return nil
 		})
-		e.run(func() {})
+		e.end(e.claim()...)
 		if len(e.stores) != 1 {
 			t.Errorf("transactions for %q", e.stores)
 		}
@@ -176,28 +171,14 @@ func TestJobsThatEndTogetherAreEnqueuedAgain(t *testing.T) {
 func TestAJobThatEndsTwice(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		e := endTogether(b, []string{"a"}, stored)
-		first, err := e.worker.claim(t.Context(), 1)
-		if err != nil {
-			t.Fatal(err)
-		}
+		first := e.claim()
 		b.clock = b.clock.Add(time.Hour)
-		second, err := e.worker.claim(t.Context(), 1)
-		if err != nil || len(second) != 1 {
-			t.Fatal(second, err)
+		second := e.claim()
+		outcomes := e.end(first[0], second[0])
+		if !errors.Is(outcomes[0], errLeaseLost) || outcomes[1] != nil {
+			t.Errorf("outcomes %v", outcomes)
 		}
-		e.worker.endings.busy = true
-		outcomes := make(chan error, 2)
-		for i, run := range []claimed{first[0], second[0]} {
-			go func() { outcomes <- e.worker.finish(run, fmt.Sprint(i)) }()
-		}
-		for e.worker.endings.count() < 2 {
-			time.Sleep(time.Millisecond)
-		}
-		e.worker.storeEndings()
-		if one, other := <-outcomes, <-outcomes; (one == nil) == (other == nil) || !errors.Is(errors.Join(one, other), errLeaseLost) {
-			t.Errorf("outcomes %v and %v", one, other)
-		}
-		b.results("1")
+		b.results("a")
 		b.unfinished(0)
 	})
 }
