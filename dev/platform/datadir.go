@@ -20,10 +20,14 @@ const (
 	markFile    = ".orderflow-data" // tells a data directory of ours from any other folder
 )
 
-// lock makes the data directory and takes it for this process.
+// lock makes the data directory and takes it for this process. It refuses a folder with something else in it, which a
+// reset would delete.
 func lock(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	if err := ours(dir); err != nil {
+		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, markFile), nil, 0o600); err != nil {
 		return nil, fmt.Errorf("data directory %s is not writable: %w", dir, err)
@@ -39,19 +43,25 @@ func lock(dir string) (*flock.Flock, error) {
 	return l, nil
 }
 
+// ours refuses a folder that is not empty and was never a data directory.
+func ours(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, markFile)); err == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s is not empty and holds no Orderflow data: choose an empty folder or a new one", dir)
+	}
+	return nil
+}
+
 // Reset empties a data directory that no platform runs on. It refuses a folder that was never a data directory.
 func Reset(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
-	}
-	if _, err := os.Stat(filepath.Join(dir, markFile)); err != nil {
-		entries, readErr := os.ReadDir(dir)
-		if readErr != nil {
-			return fmt.Errorf("data directory %s: %w", dir, readErr)
-		}
-		if len(entries) > 0 {
-			return fmt.Errorf("%s is not empty and holds no Orderflow data: nothing was deleted", dir)
-		}
 	}
 	l, err := lock(dir)
 	if err != nil {
@@ -66,8 +76,8 @@ func empty(dir string) error {
 		return fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	for _, e := range entries {
-		if e.Name() == lockFile {
-			continue // held
+		if e.Name() == lockFile || e.Name() == markFile {
+			continue // it is held, and stays ours
 		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("empty %s: %w", dir, err)
