@@ -178,6 +178,22 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
+// A database that is away is no fault of the call: it may come again.
+func TestTheDatabaseIsAway(t *testing.T) {
+	r := start(t)
+	resp, body := r.request(http.MethodPost, "/v1/shelves", behave("away"), "Content-Type", "application/json", "Authorization", r.bearer())
+	if e := parseError(t, body); resp.StatusCode != http.StatusServiceUnavailable || e.reason() != "DATABASE_UNAVAILABLE" || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("HTTP %d %v %s", resp.StatusCode, resp.Header, body)
+	}
+	client, ctx := r.dial(r.bearer())
+	if _, err := client.CreateShelf(ctx, good("away")); status.Code(err) != codes.Unavailable || strings.Contains(err.Error(), "hunter2") {
+		t.Error(err)
+	}
+	if log := r.log.String(); !strings.Contains(log, "hunter2") {
+		t.Errorf("the cause is not in the log: %s", log)
+	}
+}
+
 // What goes wrong inside is told to the log, and to nobody else.
 func TestFailuresTellNothingInternal(t *testing.T) {
 	r := start(t)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"orderflow.example/kit/errs"
+	"orderflow.example/kit/sqldb"
 )
 
 var errStopping = errs.New(errs.Unavailable, "STOPPING", "the service is stopping").Retry(time.Second)
@@ -22,6 +24,16 @@ func render(ctx context.Context, _ string, next func(context.Context) error) err
 		return nil
 	}
 	return statusOf(err, RequestID(ctx)).Err()
+}
+
+// passing tells the caller to come back when the database is away, full or locked.
+func passing(ctx context.Context, _ string, next func(context.Context) error) error {
+	err := next(ctx)
+	var named *errs.Error
+	if err == nil || errors.As(err, &named) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || !sqldb.IsTransient(err) {
+		return err
+	}
+	return errs.New(errs.Unavailable, "DATABASE_UNAVAILABLE", "the database is not available now").Retry(time.Second).Wrap(err)
 }
 
 // statusOf adds the request id, which is how a caller tells us which line of the log explains an error.

@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -32,6 +34,8 @@ func (s *shelves) CreateShelf(ctx context.Context, req *testpb.CreateShelfReques
 		panic(secret)
 	case "fail":
 		return nil, io.ErrClosedPipe
+	case "away":
+		return nil, fmt.Errorf("%s: %w", secret, driver.ErrBadConn)
 	case "refuse":
 		return nil, errs.New(errs.FailedPrecondition, "SHELF_FULL", "the shelf is full").With("room", "r1").Retry(1500 * time.Millisecond).Wrap(io.ErrClosedPipe)
 	case "conflict":

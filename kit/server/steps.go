@@ -18,7 +18,7 @@ func (s *Server) interceptors(metrics *metrics) ([]grpc.UnaryServerInterceptor, 
 	if err != nil {
 		return nil, nil, err
 	}
-	around := []step{identify(s.opts.Tracer), render, logCalls(s.opts.Log), metrics.countCalls, recovered}
+	around := []step{identify(s.opts.Tracer), render, logCalls(s.opts.Log), metrics.countCalls, recovered, passing}
 	unary := []grpc.UnaryServerInterceptor{
 		unaryOf(append(around, timeLimit(s.cfg.RequestTimeout))),
 		s.opts.Verifier.Unary(s.opts.Rules),
