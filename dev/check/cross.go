@@ -16,7 +16,7 @@ type Result struct {
 }
 
 // Cross verifies the invariants that concern more than one service. They are exact at a quiet moment; an order that is
-// still on its way is counted by Stuck, and not compared.
+// still on its way is counted by Stuck, and not compared. What other services have yet to do for an order is Passing.
 func Cross(ctx context.Context, dbs Databases) ([]Result, error) {
 	f, err := read(ctx, dbs)
 	if err != nil {
@@ -28,9 +28,12 @@ func Cross(ctx context.Context, dbs Databases) ([]Result, error) {
 		{"stock taken for an order equals its items, and none is kept for a cancelled one", f.stockFollowsOrders()},
 		{"money authorised = captured + voided, captured = kept + refunded", f.moneyAddsUp()},
 		{"money kept equals what each order says", f.moneyFollowsOrders()},
-		{"each order that was confirmed, paid, cancelled or refunded has been told of once", f.factsAreTold()},
+		{factsTold, f.factsAreTold()},
 	}, nil
 }
+
+// factsTold is the one invariant that the notifier has to work for.
+const factsTold = "each order that was confirmed, paid, cancelled or refunded has been told of once"
 
 // Stuck lists the orders whose saga is still under way: at a quiet moment there is none.
 func Stuck(ctx context.Context, dbs Databases) (Result, error) {
@@ -42,7 +45,7 @@ func Stuck(ctx context.Context, dbs Databases) (Result, error) {
 	result.Count = int64(len(orders))
 	for _, o := range orders {
 		if o.Step != "" || o.Status == "PENDING" || o.Status == "CONFIRMED" {
-			result.Violations = append(result.Violations, fmt.Sprintf("order %s is %s, step %s", o.ID, o.Status, o.Step))
+			result.Unfinished(o.ID, fmt.Sprintf("order %s is %s, step %s", o.ID, o.Status, o.Step))
 		}
 	}
 	return result, nil
@@ -90,11 +93,11 @@ func (f *facts) stockFollowsOrders() check.Result {
 		}
 		switch {
 		case !known:
-			result.Violations = append(result.Violations, fmt.Sprintf("order %s is %s, and inventory does not know it", o.ID, o.Status))
+			result.Unfinished(o.ID, fmt.Sprintf("order %s is %s, and inventory does not know it", o.ID, o.Status))
 		case wasPaid(o.Status) && (r.Status != "COMMITTED" || !maps.Equal(r.Items, items)):
-			result.Violations = append(result.Violations, fmt.Sprintf("order %s is %s, its stock is %s %v of %v", o.ID, o.Status, r.Status, r.Items, items))
+			result.Unfinished(o.ID, fmt.Sprintf("order %s is %s, its stock is %s %v of %v", o.ID, o.Status, r.Status, r.Items, items))
 		case !wasPaid(o.Status) && (r.Status == "COMMITTED" || r.Status == "HELD"):
-			result.Violations = append(result.Violations, fmt.Sprintf("order %s is %s, and its stock is %s", o.ID, o.Status, r.Status))
+			result.Unfinished(o.ID, fmt.Sprintf("order %s is %s, and its stock is %s", o.ID, o.Status, r.Status))
 		}
 	}
 	return result
@@ -128,7 +131,7 @@ func (f *facts) moneyFollowsOrders() check.Result {
 			want = o.Total - o.RefundedTotal
 		}
 		if (!known && want != 0) || kept != want || !p.Settled && known {
-			result.Violations = append(result.Violations, fmt.Sprintf("order %s is %s: %d kept, %d by the order; payment %s, settled %v",
+			result.Unfinished(o.ID, fmt.Sprintf("order %s is %s: %d kept, %d by the order; payment %s, settled %v",
 				o.ID, o.Status, kept, want, p.Status, p.Settled))
 		}
 	}
@@ -148,7 +151,7 @@ func (f *facts) factsAreTold() check.Result {
 			times[[3]string{d.FactID, d.Channel, d.Recipient}]++
 			types[d.FactType] = true
 			if d.Status == "PENDING" {
-				result.Violations = append(result.Violations, fmt.Sprintf("order %s: its %s delivery of %s is still pending", o.ID, d.Channel, d.FactType))
+				result.Unfinished(o.ID, fmt.Sprintf("order %s: its %s delivery of %s is still pending", o.ID, d.Channel, d.FactType))
 			}
 		}
 		for key, n := range times {
@@ -158,7 +161,7 @@ func (f *facts) factsAreTold() check.Result {
 		}
 		for _, want := range calledFor(o.Status) {
 			if !types[want] {
-				result.Violations = append(result.Violations, fmt.Sprintf("order %s is %s, and nobody was told of %s", o.ID, o.Status, want))
+				result.Unfinished(o.ID, fmt.Sprintf("order %s is %s, and nobody was told of %s", o.ID, o.Status, want))
 			}
 		}
 	}

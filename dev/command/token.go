@@ -29,6 +29,9 @@ func token(o *options) *cobra.Command {
 					return fmt.Errorf("--role %s: must be one of %s", role, strings.Join(roles, ", "))
 				}
 			}
+			if err := mustBePlatform(o.data); err != nil {
+				return err
+			}
 			running, err := platform.Find(o.data)
 			if err != nil {
 				return err

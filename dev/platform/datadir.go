@@ -17,7 +17,8 @@ var ErrRunning = errors.New("a platform is running on this data directory")
 const (
 	lockFile    = "platform.lock"
 	addressFile = "platform.json"
-	markFile    = ".orderflow-data" // tells a data directory of ours from any other folder
+	// MarkFile tells a data directory of ours from any other folder.
+	MarkFile = ".orderflow-data"
 )
 
 // lock makes the data directory and takes it for this process. It refuses a folder with something else in it, which a
@@ -29,7 +30,7 @@ func lock(dir string) (*flock.Flock, error) {
 	if err := ours(dir); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, markFile), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, MarkFile), nil, 0o600); err != nil {
 		return nil, fmt.Errorf("data directory %s is not writable: %w", dir, err)
 	}
 	l := flock.New(filepath.Join(dir, lockFile))
@@ -45,7 +46,7 @@ func lock(dir string) (*flock.Flock, error) {
 
 // ours refuses a folder that is not empty and was never a data directory.
 func ours(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, markFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, MarkFile)); err == nil {
 		return nil
 	}
 	entries, err := os.ReadDir(dir)
@@ -76,7 +77,7 @@ func empty(dir string) error {
 		return fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	for _, e := range entries {
-		if e.Name() == lockFile || e.Name() == markFile {
+		if e.Name() == lockFile || e.Name() == MarkFile {
 			continue // it is held, and stays ours
 		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {

@@ -25,7 +25,7 @@ type Opened struct {
 // Open wires the services of a data directory without running them. When no platform runs on it, it is locked and its
 // registry started, because events can't be read without.
 func Open(ctx context.Context, dataDir string) (_ *Opened, err error) {
-	if _, err := os.Stat(filepath.Join(dataDir, markFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(dataDir, MarkFile)); err != nil {
 		return nil, fmt.Errorf("%s holds no Orderflow data: run `go run ./dev up` or `go run ./dev demo` first", dataDir)
 	}
 	running, err := Find(dataDir)

@@ -16,6 +16,17 @@ const shown = 20
 type Result struct {
 	Count      int64 // things looked at
 	Violations []string
+	// Passing are the violations that are none while work on a key, as an order, is under way; from violation to key.
+	Passing map[string]string
+}
+
+// Unfinished adds a violation that passes once all work on the key is done.
+func (r *Result) Unfinished(key, violation string) {
+	if r.Passing == nil {
+		r.Passing = make(map[string]string)
+	}
+	r.Passing[violation] = key
+	r.Violations = append(r.Violations, violation)
 }
 
 // Check is one invariant.

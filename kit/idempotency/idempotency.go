@@ -27,7 +27,6 @@ const (
 	keyMetadata      = "idempotency-key"
 	replayedMetadata = "idempotent-replayed" // "true" with an answer that was given before
 	longestKey       = 255                   // bytes
-	rounds           = 3                     // tries, when a stored answer ends its day while it is asked for
 )
 
 // call is one that carries a key.
@@ -48,18 +47,7 @@ func InTx[M proto.Message](ctx context.Context, db *sqldb.DB, request proto.Mess
 	if c == nil {
 		return plain(ctx, db, fn)
 	}
-	for range rounds {
-		answer, err := first(ctx, db, c, fn)
-		if !errors.Is(err, errTaken) {
-			return answer, err
-		}
-		answer, err = replayed[M](ctx, db, c)
-		if !errors.Is(err, errGone) {
-			return answer, err
-		}
-	}
-	var none M
-	return none, errs.New(errs.Unavailable, "IDEMPOTENCY_KEY_BUSY", "the idempotency key is in use").Retry(time.Second)
+	return run(ctx, db, c, fn)
 }
 
 func plain[M proto.Message](ctx context.Context, db *sqldb.DB, fn func(ctx context.Context, tx *sqldb.Tx) (M, error)) (answer M, err error) {

@@ -17,17 +17,19 @@ import (
 	"orderflow.example/kit/sqldb"
 )
 
-var (
-	errTaken = errors.New("idempotency: the key has been used")
-	errGone  = errors.New("idempotency: the key has been forgotten")
-)
+// kept is what is stored of a call whose key is used again.
+type kept struct {
+	hash              string
+	response, refusal []byte
+}
 
-// first runs fn when nobody has used the key, and errTaken otherwise. A call with the same key that is under way is
-// waited for: it holds the row.
-func first[M proto.Message](ctx context.Context, db *sqldb.DB, c *call, fn func(ctx context.Context, tx *sqldb.Tx) (M, error)) (answer M, err error) {
+// run runs fn when nobody has used the key; otherwise the answer is the one that was kept. A call with the same key
+// that is under way is waited for: it holds the row.
+func run[M proto.Message](ctx context.Context, db *sqldb.DB, c *call, fn func(ctx context.Context, tx *sqldb.Tx) (M, error)) (answer M, err error) {
+	var before *kept
 	err = db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
-		if err := c.take(ctx, tx); err != nil {
-			return err
+		if before, err = c.take(ctx, tx); err != nil || before != nil {
+			return err // what is read here is answered after the commit that it belongs to
 		}
 		if answer, err = fn(ctx, tx); err != nil {
 			return err
@@ -39,25 +41,36 @@ func first[M proto.Message](ctx context.Context, db *sqldb.DB, c *call, fn func(
 		return c.keep(ctx, tx, "response", response)
 	})
 	if refusal, ok := lasting(err); ok {
-		return answer, c.refuse(ctx, db, refusal)
+		before, err = c.refuse(ctx, db, refusal)
+	}
+	if err == nil && before != nil {
+		return replay[M](ctx, c, before)
 	}
 	return answer, err
 }
 
-// take inserts the key, or takes one over that is due to be forgotten.
-func (c *call) take(ctx context.Context, tx *sqldb.Tx) error {
+// take inserts the key, or takes one over that is due to be forgotten. When another call has it, it reads what is kept.
+func (c *call) take(ctx context.Context, tx *sqldb.Tx) (*kept, error) {
 	result, err := tx.ExecContext(ctx, `INSERT INTO idempotency_keys (principal, method, key, request_hash, created_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (principal, method, key) DO UPDATE SET request_hash = excluded.request_hash, response = NULL, refusal = NULL, created_at = excluded.created_at
 		WHERE idempotency_keys.created_at <= $6`,
 		c.principal, c.method, c.key, c.hash, sqldb.Micros(tx.Now()), sqldb.Micros(tx.Now().Add(-Kept)))
 	if err != nil {
-		return fmt.Errorf("idempotency: take a key: %w", err)
+		return nil, fmt.Errorf("idempotency: take a key: %w", err)
 	}
-	taken, err := result.RowsAffected()
-	if err == nil && taken == 0 {
-		err = errTaken
+	if taken, err := result.RowsAffected(); err != nil || taken > 0 {
+		return nil, err
 	}
-	return err
+	before := &kept{}
+	err = tx.QueryRowContext(ctx, `SELECT request_hash, response, refusal FROM idempotency_keys WHERE principal = $1 AND method = $2 AND key = $3`,
+		c.principal, c.method, c.key).Scan(&before.hash, &before.response, &before.refusal)
+	if errors.Is(err, sql.ErrNoRows) { // purged between the two statements
+		return nil, sqldb.ErrAgain
+	}
+	if err != nil {
+		return nil, fmt.Errorf("idempotency: read a key: %w", err)
+	}
+	return before, nil
 }
 
 func (c *call) keep(ctx context.Context, tx *sqldb.Tx, column string, value []byte) error {
@@ -83,59 +96,41 @@ func lasting(err error) (*errs.Error, bool) {
 
 // refuse keeps a refusal in a transaction of its own, since that of the effect was rolled back. A call that came
 // between has the word.
-func (c *call) refuse(ctx context.Context, db *sqldb.DB, refusal *errs.Error) error {
+func (c *call) refuse(ctx context.Context, db *sqldb.DB, refusal *errs.Error) (before *kept, err error) {
 	text, err := proto.Marshal(errs.Status(refusal).Proto())
 	if err != nil {
-		return fmt.Errorf("idempotency: refusal: %w", err)
+		return nil, fmt.Errorf("idempotency: refusal: %w", err)
 	}
 	err = db.InTx(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
-		if err := c.take(ctx, tx); err != nil {
+		if before, err = c.take(ctx, tx); err != nil || before != nil {
 			return err
 		}
 		return c.keep(ctx, tx, "refusal", text)
 	})
-	if err != nil {
-		return err
+	if err == nil && before == nil {
+		err = refusal
 	}
-	return refusal
+	return before, err
 }
 
-// replayed is the answer that was given to the key; errGone when it has been forgotten meanwhile.
-func replayed[M proto.Message](ctx context.Context, db *sqldb.DB, c *call) (answer M, err error) {
-	var hash string
-	var response, refusal []byte
-	var createdAt int64
-	err = db.QueryRowContext(ctx, `SELECT request_hash, response, refusal, created_at FROM idempotency_keys WHERE principal = $1 AND method = $2 AND key = $3`,
-		c.principal, c.method, c.key).Scan(&hash, &response, &refusal, &createdAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return answer, errGone
-	}
-	if err != nil {
-		return answer, fmt.Errorf("idempotency: read a key: %w", err)
-	}
-	now, err := db.Now(ctx)
-	if err != nil {
-		return answer, err
-	}
-	if now.Sub(sqldb.Time(createdAt)) >= Kept {
-		return answer, errGone
-	}
-	if hash != c.hash {
+// replay is the answer that was given to the key.
+func replay[M proto.Message](ctx context.Context, c *call, before *kept) (answer M, err error) {
+	if before.hash != c.hash {
 		return answer, errs.New(errs.AlreadyExists, "IDEMPOTENCY_KEY_REUSED", "the idempotency key was used for another request").
 			With("idempotency_key", c.key)
 	}
 	if err := grpc.SetHeader(ctx, metadata.Pairs(replayedMetadata, "true")); err != nil {
 		return answer, fmt.Errorf("idempotency: %w", err)
 	}
-	if refusal != nil {
+	if before.refusal != nil {
 		var stored statuspb.Status
-		if err := proto.Unmarshal(refusal, &stored); err != nil {
+		if err := proto.Unmarshal(before.refusal, &stored); err != nil {
 			return answer, fmt.Errorf("idempotency: stored refusal: %w", err)
 		}
 		return answer, errs.From(status.FromProto(&stored).Err())
 	}
 	answer = answer.ProtoReflect().New().Interface().(M) // a message of the same type
-	if err := proto.Unmarshal(response, answer); err != nil {
+	if err := proto.Unmarshal(before.response, answer); err != nil {
 		return answer, fmt.Errorf("idempotency: stored answer: %w", err)
 	}
 	return answer, nil

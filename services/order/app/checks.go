@@ -44,7 +44,7 @@ func overdue(ctx context.Context, q sqldb.Querier, limits order.Limits, now time
 			return result, err
 		}
 		for _, saga := range sagas {
-			result.Violations = append(result.Violations, fmt.Sprintf("order %s is in %s since %s and waits for %s",
+			result.Unfinished(saga.OrderID, fmt.Sprintf("order %s is in %s since %s and waits for %s",
 				saga.OrderID, saga.Step, saga.Since.Format(time.RFC3339), saga.Step.Awaits()))
 		}
 	}

@@ -2,10 +2,13 @@ package app_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 	"orderflow.example/schemas"
@@ -166,5 +169,48 @@ func TestPages(t *testing.T) {
 	}
 	if n != 13 {
 		t.Errorf("%d sagas on all pages", n)
+	}
+}
+
+// However long the filters are, a token that the service made is one that it takes, from the same caller alone.
+func TestPagesOfALongSubject(t *testing.T) {
+	r := start(t)
+	user := strings.Repeat("s", 200)
+	var want, got []string
+	for range 3 {
+		want = append([]string{r.order(user).GetId()}, want...)
+	}
+	least, most := int64(1), int64(1<<40)
+	request := &orderv1.ListOrdersRequest{
+		PageSize: 1, UserId: user, Status: orderv1.OrderStatus_PENDING, PaymentStatus: orderv1.PaymentStatus_PENDING,
+		CreatedAfter:  timestamppb.New(time.Now().Add(-time.Hour)),
+		CreatedBefore: timestamppb.New(time.Now().Add(time.Hour)), MinTotal: &least, MaxTotal: &most,
+	}
+	for {
+		page, err := r.ListOrders(r.as(user), request)
+		if err != nil {
+			t.Fatalf("after %d orders: %v", len(got), err)
+		}
+		for _, o := range page.GetOrders() {
+			got = append(got, o.GetId())
+		}
+		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
+			break
+		}
+		if len(got) == len(want) {
+			t.Fatal("another page after the last order")
+		}
+		if _, err := r.ListOrders(r.as("u2"), request); status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "other filters") {
+			t.Errorf("another caller's token: %v", err)
+		}
+		token := request.PageToken
+		request.PageToken += "A"
+		if _, err := r.ListOrders(r.as(user), request); status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "nextPageToken") {
+			t.Errorf("a token with a character appended: %v", err)
+		}
+		request.PageToken = token
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
 	}
 }

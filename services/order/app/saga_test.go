@@ -65,6 +65,26 @@ func TestFromPlacedToPaidToRefunded(t *testing.T) {
 	r.check()
 }
 
+// A cancelled order that was paid shows what came back as refunded, once payment says so and not before.
+func TestACancellationsRefundIsInTheRefundedTotal(t *testing.T) {
+	r := start(t)
+	id := r.order("u1").GetId()
+	r.pay(id)
+	if _, err := r.CancelOrder(r.as("u1"), &orderv1.CancelOrderRequest{OrderId: id}); err != nil {
+		t.Fatal(err)
+	}
+	if o := r.get(id); o.GetPaymentStatus() != orderv1.PaymentStatus_COMPLETED || o.GetRefundedTotal() != 0 {
+		t.Errorf("cancelled: %v", o)
+	}
+	r.say(schemas.PaymentEvents, id, &paymentv1.PaymentRefunded{
+		OrderID: id, PaymentID: "pay", Amount: 2000, Currency: "KRW", RefundedTotal: 2000, OccurredAt: time.Now().UTC(),
+	})
+	if o := r.get(id); o.GetStatus() != orderv1.OrderStatus_CANCELLED || o.GetPaymentStatus() != orderv1.PaymentStatus_REFUNDED || o.GetRefundedTotal() != 2000 {
+		t.Errorf("paid back: %v", o)
+	}
+	r.check()
+}
+
 // The timeline shows every service's events, each after what caused it.
 func TestTimeline(t *testing.T) {
 	r := start(t)

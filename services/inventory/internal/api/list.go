@@ -9,31 +9,33 @@ import (
 	inventoryv1 "orderflow.example/proto/gen/orderflow/inventory/v1"
 )
 
-// productPosition and reservationPosition are what a page token holds: the filters that it goes with, and the last row
-// of the page before.
+// productPosition and reservationPosition are what a page token holds: the last row of the page before. productFilters
+// and reservationFilters are what it goes with.
 type productPosition struct {
-	Archived bool   `json:"archived"`
-	ID       string `json:"id"`
+	ID string `json:"id"`
 }
 
+type productFilters struct{ Archived bool }
+
 type reservationPosition struct {
-	OrderFilter string `json:"order_filter"`
-	Status      int32  `json:"status"`
-	OrderID     string `json:"order_id"`
+	OrderID string `json:"order_id"`
+}
+
+type reservationFilters struct {
+	OrderID string
+	Status  inventoryv1.ReservationStatus_Value
 }
 
 // ListProducts lists products by id.
 func (s *Server) ListProducts(ctx context.Context, req *inventoryv1.ListProductsRequest) (*inventoryv1.ListProductsResponse, error) {
-	after, err := page.Position[productPosition](req.GetPageToken())
+	filters := productFilters{Archived: req.GetShowArchived()}
+	after, err := page.Position[productPosition](req.GetPageToken(), filters)
 	if err != nil {
 		return nil, err
 	}
 	size := page.Size(req.GetPageSize())
 	filter := store.ProductFilter{Archived: req.GetShowArchived(), Limit: size + 1}
 	if after != nil {
-		if after.Archived != filter.Archived {
-			return nil, page.OtherFilters()
-		}
 		filter.After = after.ID
 	}
 	products, total, err := store.ListProducts(ctx, s.cfg.DB, filter)
@@ -43,8 +45,7 @@ func (s *Server) ListProducts(ctx context.Context, req *inventoryv1.ListProducts
 	response := &inventoryv1.ListProductsResponse{TotalSize: page.Total(total)}
 	if len(products) > size {
 		products = products[:size]
-		response.NextPageToken, err = page.Token(productPosition{Archived: filter.Archived, ID: products[size-1].ID})
-		if err != nil {
+		if response.NextPageToken, err = page.Token(filters, productPosition{ID: products[size-1].ID}); err != nil {
 			return nil, err
 		}
 	}
@@ -56,17 +57,14 @@ func (s *Server) ListProducts(ctx context.Context, req *inventoryv1.ListProducts
 
 // ListReservations lists reservations, those of the newest orders first.
 func (s *Server) ListReservations(ctx context.Context, req *inventoryv1.ListReservationsRequest) (*inventoryv1.ListReservationsResponse, error) {
-	before, err := page.Position[reservationPosition](req.GetPageToken())
+	filters := reservationFilters{OrderID: req.GetOrderId(), Status: req.GetStatus()}
+	before, err := page.Position[reservationPosition](req.GetPageToken(), filters)
 	if err != nil {
 		return nil, err
 	}
 	size := page.Size(req.GetPageSize())
 	filter := store.ReservationFilter{OrderID: req.GetOrderId(), Statuses: statusesShownAs(req.GetStatus()), Limit: size + 1}
-	position := reservationPosition{OrderFilter: req.GetOrderId(), Status: int32(req.GetStatus())}
 	if before != nil {
-		if before.OrderFilter != position.OrderFilter || before.Status != position.Status {
-			return nil, page.OtherFilters()
-		}
 		filter.Before = before.OrderID
 	}
 	reservations, total, err := store.ListReservations(ctx, s.cfg.DB, filter)
@@ -76,8 +74,8 @@ func (s *Server) ListReservations(ctx context.Context, req *inventoryv1.ListRese
 	response := &inventoryv1.ListReservationsResponse{TotalSize: page.Total(total)}
 	if len(reservations) > size {
 		reservations = reservations[:size]
-		position.OrderID = reservations[size-1].OrderID
-		if response.NextPageToken, err = page.Token(position); err != nil {
+		position := reservationPosition{OrderID: reservations[size-1].OrderID}
+		if response.NextPageToken, err = page.Token(filters, position); err != nil {
 			return nil, err
 		}
 	}

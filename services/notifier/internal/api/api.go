@@ -29,13 +29,13 @@ type Server struct {
 // New makes the server.
 func New(db *sqldb.DB) *Server { return &Server{db: db} }
 
-// position is what a page token holds: the filters that it goes with, and the last row of the page before.
+// position is what a page token holds: the last row of the page before. filters are what it goes with.
 type position struct {
-	OrderFilter string    `json:"order_filter"`
-	UserFilter  string    `json:"user_filter"`
-	At          time.Time `json:"at"`
-	ID          string    `json:"id"`
+	At time.Time `json:"at"`
+	ID string    `json:"id"`
 }
+
+type filters struct{ Owner, OrderID, UserID string }
 
 // owner is whose notifications the caller may see.
 func owner(p auth.Principal) string {
@@ -56,17 +56,14 @@ func (s *Server) GetNotification(ctx context.Context, req *notifierv1.GetNotific
 
 // ListNotifications lists notifications, newest first. A customer sees only their own.
 func (s *Server) ListNotifications(ctx context.Context, req *notifierv1.ListNotificationsRequest) (*notifierv1.ListNotificationsResponse, error) {
-	after, err := page.Position[position](req.GetPageToken())
+	shown := filters{Owner: owner(auth.FromContext(ctx)), OrderID: req.GetOrderId(), UserID: req.GetUserId()}
+	after, err := page.Position[position](req.GetPageToken(), shown)
 	if err != nil {
 		return nil, err
 	}
 	size := page.Size(req.GetPageSize())
-	filter := store.Filter{Owner: owner(auth.FromContext(ctx)), OrderID: req.GetOrderId(), UserID: req.GetUserId(), Limit: size + 1}
-	last := position{OrderFilter: filter.OrderID, UserFilter: filter.UserID}
+	filter := store.Filter{Owner: shown.Owner, OrderID: shown.OrderID, UserID: shown.UserID, Limit: size + 1}
 	if after != nil {
-		if after.OrderFilter != last.OrderFilter || after.UserFilter != last.UserFilter {
-			return nil, page.OtherFilters()
-		}
 		filter.After = &store.Position{At: after.At, ID: after.ID}
 	}
 	found, err := store.List(ctx, s.db, filter)
@@ -80,8 +77,8 @@ func (s *Server) ListNotifications(ctx context.Context, req *notifierv1.ListNoti
 	response := &notifierv1.ListNotificationsResponse{TotalSize: page.Total(total)}
 	if len(found) > size {
 		found = found[:size]
-		last.At, last.ID = found[size-1].CreatedAt, found[size-1].ID
-		if response.NextPageToken, err = page.Token(last); err != nil {
+		last := found[size-1]
+		if response.NextPageToken, err = page.Token(shown, position{At: last.CreatedAt, ID: last.ID}); err != nil {
 			return nil, err
 		}
 	}

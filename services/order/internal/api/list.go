@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"reflect"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -14,11 +13,9 @@ import (
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 )
 
-// orderPosition and sagaPosition are what a page token holds: the filters that it goes with, and the last row of the
-// page before.
+// orderPosition and sagaPosition are what a page token holds: the last row of the page before.
 type orderPosition struct {
-	Filter store.Filter   `json:"filter"`
-	Last   store.Position `json:"last"`
+	Last store.Position `json:"last"`
 }
 
 type sagaPosition struct {
@@ -41,15 +38,12 @@ func (s *Server) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest)
 	if req.GetPaymentStatus() != orderv1.PaymentStatus_UNSPECIFIED {
 		filter.PaymentStatus = order.PaymentStatus(req.GetPaymentStatus().String())
 	}
-	token, err := page.Position[orderPosition](req.GetPageToken())
+	token, err := page.Position[orderPosition](req.GetPageToken(), filter)
 	if err != nil {
 		return nil, err
 	}
 	var after *store.Position
 	if token != nil {
-		if !reflect.DeepEqual(token.Filter, filter) {
-			return nil, page.OtherFilters()
-		}
 		after = &token.Last
 	}
 	size := page.Size(req.GetPageSize())
@@ -64,8 +58,8 @@ func (s *Server) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest)
 	response := &orderv1.ListOrdersResponse{TotalSize: page.Total(total)}
 	if len(orders) > size {
 		last := orders[size-1]
-		position := orderPosition{Filter: filter, Last: store.Position{At: last.CreatedAt, ID: last.ID}}
-		if response.NextPageToken, err = page.Token(position); err != nil {
+		position := orderPosition{Last: store.Position{At: last.CreatedAt, ID: last.ID}}
+		if response.NextPageToken, err = page.Token(filter, position); err != nil {
 			return nil, err
 		}
 		orders = orders[:size]
@@ -78,7 +72,7 @@ func (s *Server) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest)
 
 // ListSagas lists the orders that wait for another service, the longest waiting first.
 func (s *Server) ListSagas(ctx context.Context, req *orderv1.ListSagasRequest) (*orderv1.ListSagasResponse, error) {
-	token, err := page.Position[sagaPosition](req.GetPageToken())
+	token, err := page.Position[sagaPosition](req.GetPageToken(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +93,7 @@ func (s *Server) ListSagas(ctx context.Context, req *orderv1.ListSagasRequest) (
 	if len(sagas) > size {
 		last := sagas[size-1]
 		position := sagaPosition{Sagas: store.Position{At: last.Since, ID: last.OrderID}}
-		if response.NextPageToken, err = page.Token(position); err != nil {
+		if response.NextPageToken, err = page.Token(nil, position); err != nil {
 			return nil, err
 		}
 		sagas = sagas[:size]

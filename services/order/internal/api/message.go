@@ -40,7 +40,7 @@ func orderMessage(o *order.Order) *orderv1.Order {
 		Id: o.ID, OrderNumber: o.Number, UserId: o.UserID,
 		Status:        orderv1.OrderStatus_Value(orderv1.OrderStatus_Value_value[string(o.Status)]),
 		PaymentStatus: orderv1.PaymentStatus_Value(orderv1.PaymentStatus_Value_value[string(o.PaymentStatus)]),
-		Total:         o.Total, Currency: o.Currency, RefundedTotal: o.RefundedTotal,
+		Total:         o.Total, Currency: o.Currency, RefundedTotal: refundedTotal(o),
 		ShippingAddress: o.ShippingAddress, BillingAddress: o.BillingAddress, Notes: o.Notes, Metadata: o.Metadata,
 		PaymentId: o.PaymentID, TransactionId: o.TransactionID,
 		CancelCause:  orderv1.CancelCause_Value(orderv1.CancelCause_Value_value[o.CancelCause]),
@@ -64,6 +64,15 @@ func orderMessage(o *order.Order) *orderv1.Order {
 		})
 	}
 	return m
+}
+
+// refundedTotal counts what a cancellation paid back as well: that is no refund that was asked for, so the order has no
+// sum of it, but its payment is REFUNDED once the whole amount is back.
+func refundedTotal(o *order.Order) int64 {
+	if o.Status == order.Cancelled && o.PaymentStatus == order.PaymentRefunded {
+		return o.Total
+	}
+	return o.RefundedTotal
 }
 
 // timestamp is nil for an instant that was not reached.

@@ -22,19 +22,23 @@ type Server struct {
 // New makes the server.
 func New(db *sqldb.DB) *Server { return &Server{db: db} }
 
-// paymentPosition and entryPosition are what a page token holds: the filters that it goes with, and the last row of the
-// page before.
+// paymentPosition and entryPosition are what a page token holds: the last row of the page before. paymentFilters and
+// entryFilters are what it goes with.
 type paymentPosition struct {
-	OrderFilter string    `json:"order_filter"`
-	Status      int32     `json:"status"`
-	At          time.Time `json:"at"`
-	OrderID     string    `json:"order_id"`
+	At      time.Time `json:"at"`
+	OrderID string    `json:"order_id"`
+}
+
+type paymentFilters struct {
+	OrderID string
+	Status  paymentv1.PaymentStatus_Value
 }
 
 type entryPosition struct {
-	OrderFilter string `json:"order_filter"`
-	ID          string `json:"id"`
+	ID string `json:"id"`
 }
+
+type entryFilters struct{ OrderID string }
 
 // GetPayment reads a payment.
 func (s *Server) GetPayment(ctx context.Context, req *paymentv1.GetPaymentRequest) (*paymentv1.Payment, error) {
@@ -47,7 +51,8 @@ func (s *Server) GetPayment(ctx context.Context, req *paymentv1.GetPaymentReques
 
 // ListPayments lists payments, newest first.
 func (s *Server) ListPayments(ctx context.Context, req *paymentv1.ListPaymentsRequest) (*paymentv1.ListPaymentsResponse, error) {
-	after, err := page.Position[paymentPosition](req.GetPageToken())
+	filters := paymentFilters{OrderID: req.GetOrderId(), Status: req.GetStatus()}
+	after, err := page.Position[paymentPosition](req.GetPageToken(), filters)
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +61,7 @@ func (s *Server) ListPayments(ctx context.Context, req *paymentv1.ListPaymentsRe
 	if req.GetStatus() != paymentv1.PaymentStatus_UNSPECIFIED {
 		filter.Status = payment.Status(req.GetStatus().String())
 	}
-	position := paymentPosition{OrderFilter: req.GetOrderId(), Status: int32(req.GetStatus())}
 	if after != nil {
-		if after.OrderFilter != position.OrderFilter || after.Status != position.Status {
-			return nil, page.OtherFilters()
-		}
 		filter.After = &store.Position{At: after.At, OrderID: after.OrderID}
 	}
 	payments, err := store.List(ctx, s.db, filter)
@@ -74,8 +75,8 @@ func (s *Server) ListPayments(ctx context.Context, req *paymentv1.ListPaymentsRe
 	response := &paymentv1.ListPaymentsResponse{TotalSize: page.Total(total)}
 	if len(payments) > size {
 		payments = payments[:size]
-		position.At, position.OrderID = payments[size-1].CreatedAt, payments[size-1].OrderID
-		if response.NextPageToken, err = page.Token(position); err != nil {
+		last := payments[size-1]
+		if response.NextPageToken, err = page.Token(filters, paymentPosition{At: last.CreatedAt, OrderID: last.OrderID}); err != nil {
 			return nil, err
 		}
 	}
@@ -87,16 +88,14 @@ func (s *Server) ListPayments(ctx context.Context, req *paymentv1.ListPaymentsRe
 
 // ListLedgerEntries lists ledger entries, newest first.
 func (s *Server) ListLedgerEntries(ctx context.Context, req *paymentv1.ListLedgerEntriesRequest) (*paymentv1.ListLedgerEntriesResponse, error) {
-	before, err := page.Position[entryPosition](req.GetPageToken())
+	filters := entryFilters{OrderID: req.GetOrderId()}
+	before, err := page.Position[entryPosition](req.GetPageToken(), filters)
 	if err != nil {
 		return nil, err
 	}
 	size := page.Size(req.GetPageSize())
 	filter := store.LedgerFilter{OrderID: req.GetOrderId(), Limit: size + 1}
 	if before != nil {
-		if before.OrderFilter != filter.OrderID {
-			return nil, page.OtherFilters()
-		}
 		filter.Before = before.ID
 	}
 	entries, total, err := store.ListLedger(ctx, s.db, filter)
@@ -106,8 +105,7 @@ func (s *Server) ListLedgerEntries(ctx context.Context, req *paymentv1.ListLedge
 	response := &paymentv1.ListLedgerEntriesResponse{TotalSize: page.Total(total)}
 	if len(entries) > size {
 		entries = entries[:size]
-		response.NextPageToken, err = page.Token(entryPosition{OrderFilter: filter.OrderID, ID: entries[size-1].ID})
-		if err != nil {
+		if response.NextPageToken, err = page.Token(filters, entryPosition{ID: entries[size-1].ID}); err != nil {
 			return nil, err
 		}
 	}

@@ -61,7 +61,7 @@ func allSettled(ctx context.Context, q sqldb.Querier) (result check.Result, err 
 	err = each(ctx, q, func(p *payment.Payment) {
 		result.Count++
 		if !p.Settled() {
-			result.Violations = append(result.Violations, unsettled(p))
+			result.Unfinished(p.OrderID, unsettled(p))
 		}
 	})
 	return result, err
