@@ -28,13 +28,13 @@ func Stopped(ctx context.Context, services map[string]*service.Service) (results
 		return nil, 0, err
 	}
 	for i, r := range results {
-		underWay := moving // what is left to be told moves neither stock nor money
+		left := moving // what is left to be told moves neither stock nor money
 		if r.Name == factsTold {
-			underWay = telling
+			left = telling
 		}
 		results[i].Violations = slices.DeleteFunc(r.Violations, func(violation string) bool {
 			key, passes := r.Passing[violation]
-			return passes && underWay[key]
+			return passes && left[key]
 		})
 	}
 	orders, err := order.OrderFacts(ctx, services["order"].DB)
