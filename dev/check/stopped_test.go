@@ -164,14 +164,28 @@ func stopUnderWay(t *testing.T, dir string) (id string) {
 		}
 		return tried == 1
 	})
-	await(t, "all events are sent and applied", func() bool {
+	await(t, "all events are sent", func() bool {
 		results, err := check.All(t.Context(), p.Services)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return check.Violations(results) == 2 // the order and its payment
 	})
+	for consumer, writer := range map[string]string{"inventory": "order", "payment": "order", "notifier": "order", "order": "inventory"} {
+		await(t, consumer+" has applied what "+writer+" sent", func() bool {
+			sent := last(t, p.Services[writer].DB, "SELECT MAX(sequence) FROM outbox WHERE topic = $1 AND key = $2", writer+".events", id)
+			return last(t, p.Services[consumer].DB, "SELECT COALESCE(MAX(last_sequence), 0) FROM inbox WHERE topic = $1 AND key = $2", writer+".events", id) == sent
+		})
+	}
 	return id
+}
+
+func last(t *testing.T, db *sqldb.DB, query string, args ...any) (sequence int64) {
+	t.Helper()
+	if err := db.QueryRowContext(t.Context(), query, args...).Scan(&sequence); err != nil {
+		t.Fatal(err)
+	}
+	return sequence
 }
 
 func await(t *testing.T, what string, holds func() bool) {
