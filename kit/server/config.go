@@ -59,6 +59,7 @@ type Options struct {
 
 	Register func(grpc.ServiceRegistrar)
 	Gateway  []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error // the generated Register…Handler
+	Routes   []Route                                                            // beside the gateway's
 	OpenAPI  []byte                                                             // served at /openapi.json; nil: not served
 	Created  []string                                                           // full methods whose REST answer is 201
 }

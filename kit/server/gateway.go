@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,6 +31,7 @@ var headersOut = map[string]string{
 }
 
 func newGateway(cfg Config, opts Options, conn *grpc.ClientConn) (*runtime.ServeMux, error) {
+	kinds := routeKinds{}
 	var mux *runtime.ServeMux
 	mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newJSONCodec()),
@@ -43,7 +43,7 @@ func newGateway(cfg Config, opts Options, conn *grpc.ClientConn) (*runtime.Serve
 		runtime.WithRoutingErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
 			routingError(mux, w, r, status)
 		}),
-		runtime.WithMiddlewares(onRoute(cfg)),
+		runtime.WithMiddlewares(onRoute(cfg, kinds)),
 		runtime.WithForwardResponseOption(statusCreated(opts.Created)),
 		runtime.WithDisablePathLengthFallback(), // a form is no JSON
 		runtime.WithDisableHTTPMethodOverride(), // nor is a POST a DELETE
@@ -51,6 +51,11 @@ func newGateway(cfg Config, opts Options, conn *grpc.ClientConn) (*runtime.Serve
 	)
 	for _, register := range opts.Gateway {
 		if err := register(context.Background(), mux, conn); err != nil {
+			return nil, err
+		}
+	}
+	for _, route := range opts.Routes {
+		if err := route.register(cfg, opts, mux, conn, kinds); err != nil {
 			return nil, err
 		}
 	}
@@ -75,7 +80,7 @@ func statusCreated(methods []string) func(context.Context, http.ResponseWriter, 
 }
 
 // onRoute is done once a route has been found: its name goes to log and metrics, and the body is held to type and size.
-func onRoute(cfg Config) runtime.Middleware {
+func onRoute(cfg Config, kinds routeKinds) runtime.Middleware {
 	return func(next runtime.HandlerFunc) runtime.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
 			if probe, ok := w.(*routeProbe); ok {
@@ -85,13 +90,15 @@ func onRoute(cfg Config) runtime.Middleware {
 			if rec, ok := w.(*recorder); ok {
 				rec.route = routeName(r.Context())
 			}
-			if hasBody(r) && !isJSON(r.Header.Get("Content-Type")) {
-				err := errs.New(errs.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", "the body must be JSON: Content-Type: application/json")
-				writeErrorAs(w, r, http.StatusUnsupportedMediaType, err)
-				return
+			kind := kinds.of(r, cfg)
+			if hasBody(r) {
+				if err := kind.check(r.Header.Get("Content-Type")); err != nil {
+					writeErrorAs(w, r, http.StatusUnsupportedMediaType, err)
+					return
+				}
 			}
-			if r.ContentLength > cfg.MaxBodyBytes {
-				writeError(w, r, errBodyTooLarge(cfg.MaxBodyBytes))
+			if r.ContentLength > kind.maxBytes {
+				writeError(w, r, errBodyTooLarge(kind.maxBytes))
 				return
 			}
 			for name, value := range params {
@@ -101,7 +108,7 @@ func onRoute(cfg Config) runtime.Middleware {
 				}
 			}
 			if hasBody(r) {
-				r.Body = limitBody(w, r.Body, cfg)
+				r.Body = limitBody(w, r.Body, kind, cfg.ClientTimeout)
 			}
 			next(w, r, params)
 		}
@@ -118,23 +125,6 @@ func routeName(ctx context.Context) string {
 }
 
 func hasBody(r *http.Request) bool { return r.ContentLength != 0 }
-
-// curlDefault is what `curl -d` says of any body. It is taken for JSON: a form is then refused as malformed JSON, and
-// no browser can be tricked into such a request, since each carries its token in a header.
-const curlDefault = "application/x-www-form-urlencoded"
-
-// isJSON accepts a body without a type as JSON: nothing else is understood here anyway.
-func isJSON(contentType string) bool {
-	if contentType == "" {
-		return true
-	}
-	kind, params, err := mime.ParseMediaType(contentType)
-	if err != nil || (kind != "application/json" && kind != curlDefault) {
-		return false
-	}
-	charset, ok := params["charset"]
-	return !ok || strings.EqualFold(charset, "utf-8")
-}
 
 // routingError answers a request that no route is for.
 func routingError(mux *runtime.ServeMux, w http.ResponseWriter, r *http.Request, status int) {

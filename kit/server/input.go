@@ -60,16 +60,27 @@ func errBodyTooLarge(limit int64) error {
 // limitedBody has limits of size and time, and tells of them in terms that survive the gateway.
 type limitedBody struct {
 	io.ReadCloser
-	conn *http.ResponseController
+	conn  *http.ResponseController
+	grace time.Duration // for each read; 0: the limit is for the whole
 }
 
-func limitBody(w http.ResponseWriter, body io.ReadCloser, cfg Config) limitedBody {
-	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(cfg.ClientTimeout)) // if it can't be set, the connection is gone
-	return limitedBody{http.MaxBytesReader(w, body, cfg.MaxBodyBytes), conn}
+func limitBody(w http.ResponseWriter, body io.ReadCloser, kind kindOfRoute, patience time.Duration) limitedBody {
+	b := limitedBody{ReadCloser: http.MaxBytesReader(w, body, kind.maxBytes), conn: http.NewResponseController(w)}
+	b.extend(patience)
+	if kind.upload {
+		b.grace = patience
+	}
+	return b
+}
+
+func (b limitedBody) extend(by time.Duration) {
+	_ = b.conn.SetReadDeadline(time.Now().Add(by)) // if it can't be set, the connection is gone
 }
 
 func (b limitedBody) Read(p []byte) (int, error) {
+	if b.grace > 0 {
+		b.extend(b.grace)
+	}
 	n, err := b.ReadCloser.Read(p)
 	var tooLarge *http.MaxBytesError
 	switch {
