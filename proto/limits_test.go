@@ -2,10 +2,12 @@ package proto_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"buf.build/go/protovalidate"
+	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -75,6 +77,17 @@ func TestOrderLimits(t *testing.T) {
 		{"year 10000", &orderv1.ListOrdersRequest{CreatedAfter: &timestamppb.Timestamp{Seconds: 253402300800}}, []string{"created_after timestamp.gte_lte"}},
 		{"year 1969", &orderv1.ListOrdersRequest{CreatedBefore: &timestamppb.Timestamp{Seconds: -1}}, []string{"created_before timestamp.gte_lte"}},
 		{"sagas", &orderv1.ListSagasRequest{PageSize: 101}, []string{"page_size int32.gte_lte"}},
+
+		{"update", &orderv1.UpdateOrderRequest{Order: &orderv1.Order{Id: "o1", Notes: strings.Repeat("n", 1000), ShippingAddress: strings.Repeat("s", 500)}, UpdateMask: mask("notes", "shipping_address", "billing_address")}, nil},
+		{"long notes", &orderv1.UpdateOrderRequest{Order: &orderv1.Order{Id: "o1", Notes: strings.Repeat("n", 1001)}, UpdateMask: mask("notes")}, []string{" order.notes.max_len"}},
+		{"long addresses", &orderv1.UpdateOrderRequest{Order: &orderv1.Order{Id: "o1", ShippingAddress: strings.Repeat("s", 501), BillingAddress: strings.Repeat("b", 501)}, UpdateMask: mask("billing_address")}, []string{"order.shipping_address string.max_len", "order.billing_address string.max_len"}},
+		{"update of a status", &orderv1.UpdateOrderRequest{Order: &orderv1.Order{Id: "o1", Status: orderv1.OrderStatus_PAID}, UpdateMask: mask("status")}, []string{"update_mask field_mask.in"}},
+		{"update of nothing", &orderv1.UpdateOrderRequest{Order: &orderv1.Order{Id: "o1"}}, []string{"update_mask required"}},
+		{"update of no order", &orderv1.UpdateOrderRequest{Order: &orderv1.Order{}, UpdateMask: mask("notes")}, []string{"order.id string.pattern"}},
+		{"summary", &orderv1.GetOrderSummaryRequest{FromDay: "2026-11-01", ToDay: "2026-11-30", Currency: "KRW"}, nil},
+		{"odd days", &orderv1.GetOrderSummaryRequest{FromDay: "1.11.2026", ToDay: "2026-11", Currency: "won"}, []string{"from_day string.pattern", "to_day string.pattern", "currency string.pattern"}},
+		{"watch", &orderv1.WatchOrderRequest{OrderId: "o1", ResumeToken: "abc="}, nil},
+		{"odd resume token", &orderv1.WatchOrderRequest{OrderId: "o1", ResumeToken: "a b"}, []string{"resume_token string.pattern"}},
 
 		{"cancel", &orderv1.CancelOrderRequest{OrderId: "o1", Reason: strings.Repeat("r", 500)}, nil},
 		{"long cancel reason", &orderv1.CancelOrderRequest{OrderId: "o1", Reason: strings.Repeat("r", 501)}, []string{"reason string.max_len"}},
@@ -164,6 +177,8 @@ func TestEveryTextAndListIsLimited(t *testing.T) {
 	}
 }
 
+func mask(paths ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }
+
 func check(t *testing.T, limits []limit) {
 	t.Helper()
 	for _, tt := range limits {
@@ -198,6 +213,9 @@ func checkLimited(t *testing.T, message protoreflect.MessageDescriptor) {
 	t.Helper()
 	for i := range message.Fields().Len() {
 		field := message.Fields().Get(i)
+		if isOutput(field) {
+			continue
+		}
 		rules, err := protovalidate.ResolveFieldRules(field)
 		if err != nil {
 			t.Fatal(err)
@@ -205,7 +223,7 @@ func checkLimited(t *testing.T, message protoreflect.MessageDescriptor) {
 		if field.IsList() && !rules.GetRepeated().HasMaxItems() && message.FullName() != "google.protobuf.FieldMask" {
 			t.Errorf("%s has no max_items", field.FullName())
 		}
-		if field.Kind() == protoreflect.StringKind && !field.IsList() && !outputOnly[field.FullName()] {
+		if field.Kind() == protoreflect.StringKind && !field.IsList() {
 			if !rules.GetString().HasMaxLen() && !strings.HasSuffix(rules.GetString().GetPattern(), "}$") {
 				t.Errorf("%s has no max_len and no pattern that limits it", field.FullName())
 			}
@@ -216,10 +234,12 @@ func checkLimited(t *testing.T, message protoreflect.MessageDescriptor) {
 	}
 }
 
-// outputOnly names fields of a resource in a request that the service reads nothing from.
-var outputOnly = map[protoreflect.FullName]bool{
-	"orderflow.inventory.v1.Product.sku":      true,
-	"orderflow.inventory.v1.Product.currency": true,
+// isOutput tells a field of a resource that a service reads nothing from when the resource is in a request. The id is
+// IMMUTABLE as well, and read.
+func isOutput(field protoreflect.FieldDescriptor) bool {
+	behaviours := proto.GetExtension(field.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
+	return slices.Contains(behaviours, annotations.FieldBehavior_OUTPUT_ONLY) ||
+		slices.Contains(behaviours, annotations.FieldBehavior_IMMUTABLE) && field.Name() != "id"
 }
 
 func order(changes ...func(*orderv1.CreateOrderRequest)) *orderv1.CreateOrderRequest {

@@ -7,6 +7,8 @@
 package orderv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -23,7 +25,8 @@ const (
 )
 
 // An order. Amounts are in minor units of the order's currency (12.34 USD is 1234, 1200 KRW is 1200); in JSON they are
-// strings, as proto3 JSON writes 64-bit integers, because a JavaScript number can't hold them all.
+// strings, as proto3 JSON writes 64-bit integers, because a JavaScript number can't hold them all. The rules hold for what
+// UpdateOrder names in its mask.
 type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUIDv7.
@@ -44,11 +47,12 @@ type Order struct {
 	Currency string `protobuf:"bytes,8,opt,name=currency,proto3" json:"currency,omitempty"`
 	// Sum of the completed refunds, minor units.
 	RefundedTotal int64 `protobuf:"varint,9,opt,name=refunded_total,json=refundedTotal,proto3" json:"refunded_total,omitempty"`
-	// Where the parcel goes.
+	// Where the parcel goes, up to 500 characters.
 	ShippingAddress string `protobuf:"bytes,10,opt,name=shipping_address,json=shippingAddress,proto3" json:"shipping_address,omitempty"`
-	// Where the bill goes.
+	// Where the bill goes, up to 500 characters.
 	BillingAddress string `protobuf:"bytes,11,opt,name=billing_address,json=billingAddress,proto3" json:"billing_address,omitempty"`
-	// The customer's notes, followed by the reasons of status changes, each with its time.
+	// The customer's notes, followed by the reasons of status changes, each with its time. UpdateOrder takes up to 1,000
+	// characters, which replace the customer's part.
 	Notes string `protobuf:"bytes,12,opt,name=notes,proto3" json:"notes,omitempty"`
 	// The client's own data, returned as it came.
 	Metadata string `protobuf:"bytes,13,opt,name=metadata,proto3" json:"metadata,omitempty"`
@@ -489,41 +493,44 @@ var File_orderflow_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_orderflow_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x1eorderflow/order/v1/order.proto\x12\x12orderflow.order.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1forderflow/order/v1/status.proto\"\xdb\t\n" +
-	"\x05Order\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
-	"\forder_number\x18\x02 \x01(\tR\vorderNumber\x12\x17\n" +
-	"\auser_id\x18\x03 \x01(\tR\x06userId\x12=\n" +
-	"\x06status\x18\x04 \x01(\x0e2%.orderflow.order.v1.OrderStatus.ValueR\x06status\x12N\n" +
-	"\x0epayment_status\x18\x05 \x01(\x0e2'.orderflow.order.v1.PaymentStatus.ValueR\rpaymentStatus\x123\n" +
-	"\x05items\x18\x06 \x03(\v2\x1d.orderflow.order.v1.OrderItemR\x05items\x12\x14\n" +
-	"\x05total\x18\a \x01(\x03R\x05total\x12\x1a\n" +
-	"\bcurrency\x18\b \x01(\tR\bcurrency\x12%\n" +
-	"\x0erefunded_total\x18\t \x01(\x03R\rrefundedTotal\x12)\n" +
+	"\x1eorderflow/order/v1/order.proto\x12\x12orderflow.order.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1forderflow/order/v1/status.proto\"\xb7\v\n" +
+	"\x05Order\x12/\n" +
+	"\x02id\x18\x01 \x01(\tB\x1f\xe0A\x05\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\x02id\x12&\n" +
+	"\forder_number\x18\x02 \x01(\tB\x03\xe0A\x03R\vorderNumber\x12\x1c\n" +
+	"\auser_id\x18\x03 \x01(\tB\x03\xe0A\x03R\x06userId\x12B\n" +
+	"\x06status\x18\x04 \x01(\x0e2%.orderflow.order.v1.OrderStatus.ValueB\x03\xe0A\x03R\x06status\x12S\n" +
+	"\x0epayment_status\x18\x05 \x01(\x0e2'.orderflow.order.v1.PaymentStatus.ValueB\x03\xe0A\x03R\rpaymentStatus\x128\n" +
+	"\x05items\x18\x06 \x03(\v2\x1d.orderflow.order.v1.OrderItemB\x03\xe0A\x03R\x05items\x12\x19\n" +
+	"\x05total\x18\a \x01(\x03B\x03\xe0A\x03R\x05total\x12\x1f\n" +
+	"\bcurrency\x18\b \x01(\tB\x03\xe0A\x03R\bcurrency\x12*\n" +
+	"\x0erefunded_total\x18\t \x01(\x03B\x03\xe0A\x03R\rrefundedTotal\x12?\n" +
 	"\x10shipping_address\x18\n" +
-	" \x01(\tR\x0fshippingAddress\x12'\n" +
-	"\x0fbilling_address\x18\v \x01(\tR\x0ebillingAddress\x12\x14\n" +
-	"\x05notes\x18\f \x01(\tR\x05notes\x12\x1a\n" +
-	"\bmetadata\x18\r \x01(\tR\bmetadata\x12\x1d\n" +
+	" \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
+	"^[^\\x00]*$R\x0fshippingAddress\x12=\n" +
+	"\x0fbilling_address\x18\v \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
+	"^[^\\x00]*$R\x0ebillingAddress\x12+\n" +
+	"\x05notes\x18\f \x01(\tB\x15\xbaH\x12r\x10\x18\xa0\x8d\x062\n" +
+	"^[^\\x00]*$R\x05notes\x12\x1f\n" +
+	"\bmetadata\x18\r \x01(\tB\x03\xe0A\x03R\bmetadata\x12\"\n" +
 	"\n" +
-	"payment_id\x18\x0e \x01(\tR\tpaymentId\x12%\n" +
-	"\x0etransaction_id\x18\x0f \x01(\tR\rtransactionId\x12H\n" +
-	"\fcancel_cause\x18\x10 \x01(\x0e2%.orderflow.order.v1.CancelCause.ValueR\vcancelCause\x12#\n" +
-	"\rcancel_reason\x18\x11 \x01(\tR\fcancelReason\x12\x18\n" +
-	"\acarrier\x18\x12 \x01(\tR\acarrier\x12'\n" +
-	"\x0ftracking_number\x18\x13 \x01(\tR\x0etrackingNumber\x124\n" +
-	"\arefunds\x18\x14 \x03(\v2\x1a.orderflow.order.v1.RefundR\arefunds\x12\x12\n" +
-	"\x04etag\x18\x15 \x01(\tR\x04etag\x129\n" +
+	"payment_id\x18\x0e \x01(\tB\x03\xe0A\x03R\tpaymentId\x12*\n" +
+	"\x0etransaction_id\x18\x0f \x01(\tB\x03\xe0A\x03R\rtransactionId\x12M\n" +
+	"\fcancel_cause\x18\x10 \x01(\x0e2%.orderflow.order.v1.CancelCause.ValueB\x03\xe0A\x03R\vcancelCause\x12(\n" +
+	"\rcancel_reason\x18\x11 \x01(\tB\x03\xe0A\x03R\fcancelReason\x12\x1d\n" +
+	"\acarrier\x18\x12 \x01(\tB\x03\xe0A\x03R\acarrier\x12,\n" +
+	"\x0ftracking_number\x18\x13 \x01(\tB\x03\xe0A\x03R\x0etrackingNumber\x129\n" +
+	"\arefunds\x18\x14 \x03(\v2\x1a.orderflow.order.v1.RefundB\x03\xe0A\x03R\arefunds\x12\x17\n" +
+	"\x04etag\x18\x15 \x01(\tB\x03\xe0A\x03R\x04etag\x12>\n" +
 	"\n" +
-	"created_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
+	"created_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tcreatedAt\x12>\n" +
 	"\n" +
-	"updated_at\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12=\n" +
-	"\fconfirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\vconfirmedAt\x123\n" +
-	"\apaid_at\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\x06paidAt\x129\n" +
+	"updated_at\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tupdatedAt\x12B\n" +
+	"\fconfirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vconfirmedAt\x128\n" +
+	"\apaid_at\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x06paidAt\x12>\n" +
 	"\n" +
-	"shipped_at\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\tshippedAt\x12=\n" +
-	"\fdelivered_at\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampR\vdeliveredAt\x12=\n" +
-	"\fcancelled_at\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampR\vcancelledAt\"\xa7\x01\n" +
+	"shipped_at\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tshippedAt\x12B\n" +
+	"\fdelivered_at\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vdeliveredAt\x12B\n" +
+	"\fcancelled_at\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vcancelledAt\"\xa7\x01\n" +
 	"\tOrderItem\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x10\n" +

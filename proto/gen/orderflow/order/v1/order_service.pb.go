@@ -27,7 +27,7 @@ var File_orderflow_order_v1_order_service_proto protoreflect.FileDescriptor
 
 const file_orderflow_order_v1_order_service_proto_rawDesc = "" +
 	"\n" +
-	"&orderflow/order/v1/order_service.proto\x12\x12orderflow.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a!orderflow/options/v1/access.proto\x1a\x1eorderflow/order/v1/order.proto\x1a!orderflow/order/v1/requests.proto\x1a!orderflow/order/v1/timeline.proto\x1a.protoc-gen-openapiv2/options/annotations.proto2\x87\v\n" +
+	"&orderflow/order/v1/order_service.proto\x12\x12orderflow.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a!orderflow/options/v1/access.proto\x1a\x1eorderflow/order/v1/order.proto\x1a!orderflow/order/v1/requests.proto\x1a orderflow/order/v1/summary.proto\x1a!orderflow/order/v1/timeline.proto\x1a.protoc-gen-openapiv2/options/annotations.proto2\xf5\x0e\n" +
 	"\fOrderService\x12\x87\x01\n" +
 	"\vCreateOrder\x12&.orderflow.order.v1.CreateOrderRequest\x1a\x19.orderflow.order.v1.Order\"5\xaa\xbb\x18\x1c\x12\bcustomer\x12\x05staff\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/orders\x12\x92\x01\n" +
@@ -35,11 +35,15 @@ const file_orderflow_order_v1_order_service_proto_rawDesc = "" +
 	"\x10GetOrderByNumber\x12+.orderflow.order.v1.GetOrderByNumberRequest\x1a\x19.orderflow.order.v1.Order\"Q\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/orders/number/{order_number}\x12\x98\x01\n" +
 	"\n" +
 	"ListOrders\x12%.orderflow.order.v1.ListOrdersRequest\x1a&.orderflow.order.v1.ListOrdersResponse\";\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/orders\x12\x99\x01\n" +
+	"/v1/orders\x12\x96\x01\n" +
+	"\vUpdateOrder\x12&.orderflow.order.v1.UpdateOrderRequest\x1a\x19.orderflow.order.v1.Order\"D\xaa\xbb\x18\x1c\x12\bcustomer\x12\x05staff\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\x1e:\x05order2\x15/v1/orders/{order.id}\x12\x99\x01\n" +
 	"\vCancelOrder\x12&.orderflow.order.v1.CancelOrderRequest\x1a\x19.orderflow.order.v1.Order\"G\xaa\xbb\x18\x1c\x12\bcustomer\x12\x05staff\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12\x9f\x01\n" +
 	"\x11UpdateOrderStatus\x12,.orderflow.order.v1.UpdateOrderStatusRequest\x1a\x19.orderflow.order.v1.Order\"A\xaa\xbb\x18\x10\x12\x05staff\x12\aservice\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/orders/{order_id}:updateStatus\x12\x8d\x01\n" +
 	"\vRefundOrder\x12&.orderflow.order.v1.RefundOrderRequest\x1a\x19.orderflow.order.v1.Order\";\xaa\xbb\x18\x10\x12\x05staff\x12\aservice\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:refund\x12\xb3\x01\n" +
-	"\x10GetOrderTimeline\x12+.orderflow.order.v1.GetOrderTimelineRequest\x1a!.orderflow.order.v1.OrderTimeline\"O\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/orders/{order_id}/timeline\x12\x88\x01\n" +
+	"\x10GetOrderTimeline\x12+.orderflow.order.v1.GetOrderTimelineRequest\x1a!.orderflow.order.v1.OrderTimeline\"O\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/orders/{order_id}/timeline\x12\xa4\x01\n" +
+	"\x0fGetOrderSummary\x12*.orderflow.order.v1.GetOrderSummaryRequest\x1a .orderflow.order.v1.OrderSummary\"C\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/orders:summary\x12\xab\x01\n" +
+	"\n" +
+	"WatchOrder\x12%.orderflow.order.v1.WatchOrderRequest\x1a&.orderflow.order.v1.WatchOrderResponse\"L\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\x88\x01\n" +
 	"\tListSagas\x12$.orderflow.order.v1.ListSagasRequest\x1a%.orderflow.order.v1.ListSagasResponse\".\xaa\xbb\x18\x19\x12\x05staff\x12\aauditor\x12\aservice\x82\xd3\xe4\x93\x02\v\x12\t/v1/sagasB\xcd\x01\x92A\x91\x01\x12D\n" +
 	"\x11Orderflow: orders\x12+Orders, from placing to delivery or refund.2\x02v1Z;\n" +
 	"9\n" +
@@ -53,37 +57,48 @@ var file_orderflow_order_v1_order_service_proto_goTypes = []any{
 	(*GetOrderRequest)(nil),          // 1: orderflow.order.v1.GetOrderRequest
 	(*GetOrderByNumberRequest)(nil),  // 2: orderflow.order.v1.GetOrderByNumberRequest
 	(*ListOrdersRequest)(nil),        // 3: orderflow.order.v1.ListOrdersRequest
-	(*CancelOrderRequest)(nil),       // 4: orderflow.order.v1.CancelOrderRequest
-	(*UpdateOrderStatusRequest)(nil), // 5: orderflow.order.v1.UpdateOrderStatusRequest
-	(*RefundOrderRequest)(nil),       // 6: orderflow.order.v1.RefundOrderRequest
-	(*GetOrderTimelineRequest)(nil),  // 7: orderflow.order.v1.GetOrderTimelineRequest
-	(*ListSagasRequest)(nil),         // 8: orderflow.order.v1.ListSagasRequest
-	(*Order)(nil),                    // 9: orderflow.order.v1.Order
-	(*ListOrdersResponse)(nil),       // 10: orderflow.order.v1.ListOrdersResponse
-	(*OrderTimeline)(nil),            // 11: orderflow.order.v1.OrderTimeline
-	(*ListSagasResponse)(nil),        // 12: orderflow.order.v1.ListSagasResponse
+	(*UpdateOrderRequest)(nil),       // 4: orderflow.order.v1.UpdateOrderRequest
+	(*CancelOrderRequest)(nil),       // 5: orderflow.order.v1.CancelOrderRequest
+	(*UpdateOrderStatusRequest)(nil), // 6: orderflow.order.v1.UpdateOrderStatusRequest
+	(*RefundOrderRequest)(nil),       // 7: orderflow.order.v1.RefundOrderRequest
+	(*GetOrderTimelineRequest)(nil),  // 8: orderflow.order.v1.GetOrderTimelineRequest
+	(*GetOrderSummaryRequest)(nil),   // 9: orderflow.order.v1.GetOrderSummaryRequest
+	(*WatchOrderRequest)(nil),        // 10: orderflow.order.v1.WatchOrderRequest
+	(*ListSagasRequest)(nil),         // 11: orderflow.order.v1.ListSagasRequest
+	(*Order)(nil),                    // 12: orderflow.order.v1.Order
+	(*ListOrdersResponse)(nil),       // 13: orderflow.order.v1.ListOrdersResponse
+	(*OrderTimeline)(nil),            // 14: orderflow.order.v1.OrderTimeline
+	(*OrderSummary)(nil),             // 15: orderflow.order.v1.OrderSummary
+	(*WatchOrderResponse)(nil),       // 16: orderflow.order.v1.WatchOrderResponse
+	(*ListSagasResponse)(nil),        // 17: orderflow.order.v1.ListSagasResponse
 }
 var file_orderflow_order_v1_order_service_proto_depIdxs = []int32{
 	0,  // 0: orderflow.order.v1.OrderService.CreateOrder:input_type -> orderflow.order.v1.CreateOrderRequest
 	1,  // 1: orderflow.order.v1.OrderService.GetOrder:input_type -> orderflow.order.v1.GetOrderRequest
 	2,  // 2: orderflow.order.v1.OrderService.GetOrderByNumber:input_type -> orderflow.order.v1.GetOrderByNumberRequest
 	3,  // 3: orderflow.order.v1.OrderService.ListOrders:input_type -> orderflow.order.v1.ListOrdersRequest
-	4,  // 4: orderflow.order.v1.OrderService.CancelOrder:input_type -> orderflow.order.v1.CancelOrderRequest
-	5,  // 5: orderflow.order.v1.OrderService.UpdateOrderStatus:input_type -> orderflow.order.v1.UpdateOrderStatusRequest
-	6,  // 6: orderflow.order.v1.OrderService.RefundOrder:input_type -> orderflow.order.v1.RefundOrderRequest
-	7,  // 7: orderflow.order.v1.OrderService.GetOrderTimeline:input_type -> orderflow.order.v1.GetOrderTimelineRequest
-	8,  // 8: orderflow.order.v1.OrderService.ListSagas:input_type -> orderflow.order.v1.ListSagasRequest
-	9,  // 9: orderflow.order.v1.OrderService.CreateOrder:output_type -> orderflow.order.v1.Order
-	9,  // 10: orderflow.order.v1.OrderService.GetOrder:output_type -> orderflow.order.v1.Order
-	9,  // 11: orderflow.order.v1.OrderService.GetOrderByNumber:output_type -> orderflow.order.v1.Order
-	10, // 12: orderflow.order.v1.OrderService.ListOrders:output_type -> orderflow.order.v1.ListOrdersResponse
-	9,  // 13: orderflow.order.v1.OrderService.CancelOrder:output_type -> orderflow.order.v1.Order
-	9,  // 14: orderflow.order.v1.OrderService.UpdateOrderStatus:output_type -> orderflow.order.v1.Order
-	9,  // 15: orderflow.order.v1.OrderService.RefundOrder:output_type -> orderflow.order.v1.Order
-	11, // 16: orderflow.order.v1.OrderService.GetOrderTimeline:output_type -> orderflow.order.v1.OrderTimeline
-	12, // 17: orderflow.order.v1.OrderService.ListSagas:output_type -> orderflow.order.v1.ListSagasResponse
-	9,  // [9:18] is the sub-list for method output_type
-	0,  // [0:9] is the sub-list for method input_type
+	4,  // 4: orderflow.order.v1.OrderService.UpdateOrder:input_type -> orderflow.order.v1.UpdateOrderRequest
+	5,  // 5: orderflow.order.v1.OrderService.CancelOrder:input_type -> orderflow.order.v1.CancelOrderRequest
+	6,  // 6: orderflow.order.v1.OrderService.UpdateOrderStatus:input_type -> orderflow.order.v1.UpdateOrderStatusRequest
+	7,  // 7: orderflow.order.v1.OrderService.RefundOrder:input_type -> orderflow.order.v1.RefundOrderRequest
+	8,  // 8: orderflow.order.v1.OrderService.GetOrderTimeline:input_type -> orderflow.order.v1.GetOrderTimelineRequest
+	9,  // 9: orderflow.order.v1.OrderService.GetOrderSummary:input_type -> orderflow.order.v1.GetOrderSummaryRequest
+	10, // 10: orderflow.order.v1.OrderService.WatchOrder:input_type -> orderflow.order.v1.WatchOrderRequest
+	11, // 11: orderflow.order.v1.OrderService.ListSagas:input_type -> orderflow.order.v1.ListSagasRequest
+	12, // 12: orderflow.order.v1.OrderService.CreateOrder:output_type -> orderflow.order.v1.Order
+	12, // 13: orderflow.order.v1.OrderService.GetOrder:output_type -> orderflow.order.v1.Order
+	12, // 14: orderflow.order.v1.OrderService.GetOrderByNumber:output_type -> orderflow.order.v1.Order
+	13, // 15: orderflow.order.v1.OrderService.ListOrders:output_type -> orderflow.order.v1.ListOrdersResponse
+	12, // 16: orderflow.order.v1.OrderService.UpdateOrder:output_type -> orderflow.order.v1.Order
+	12, // 17: orderflow.order.v1.OrderService.CancelOrder:output_type -> orderflow.order.v1.Order
+	12, // 18: orderflow.order.v1.OrderService.UpdateOrderStatus:output_type -> orderflow.order.v1.Order
+	12, // 19: orderflow.order.v1.OrderService.RefundOrder:output_type -> orderflow.order.v1.Order
+	14, // 20: orderflow.order.v1.OrderService.GetOrderTimeline:output_type -> orderflow.order.v1.OrderTimeline
+	15, // 21: orderflow.order.v1.OrderService.GetOrderSummary:output_type -> orderflow.order.v1.OrderSummary
+	16, // 22: orderflow.order.v1.OrderService.WatchOrder:output_type -> orderflow.order.v1.WatchOrderResponse
+	17, // 23: orderflow.order.v1.OrderService.ListSagas:output_type -> orderflow.order.v1.ListSagasResponse
+	12, // [12:24] is the sub-list for method output_type
+	0,  // [0:12] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -96,6 +111,7 @@ func file_orderflow_order_v1_order_service_proto_init() {
 	}
 	file_orderflow_order_v1_order_proto_init()
 	file_orderflow_order_v1_requests_proto_init()
+	file_orderflow_order_v1_summary_proto_init()
 	file_orderflow_order_v1_timeline_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -23,10 +23,13 @@ const (
 	OrderService_GetOrder_FullMethodName          = "/orderflow.order.v1.OrderService/GetOrder"
 	OrderService_GetOrderByNumber_FullMethodName  = "/orderflow.order.v1.OrderService/GetOrderByNumber"
 	OrderService_ListOrders_FullMethodName        = "/orderflow.order.v1.OrderService/ListOrders"
+	OrderService_UpdateOrder_FullMethodName       = "/orderflow.order.v1.OrderService/UpdateOrder"
 	OrderService_CancelOrder_FullMethodName       = "/orderflow.order.v1.OrderService/CancelOrder"
 	OrderService_UpdateOrderStatus_FullMethodName = "/orderflow.order.v1.OrderService/UpdateOrderStatus"
 	OrderService_RefundOrder_FullMethodName       = "/orderflow.order.v1.OrderService/RefundOrder"
 	OrderService_GetOrderTimeline_FullMethodName  = "/orderflow.order.v1.OrderService/GetOrderTimeline"
+	OrderService_GetOrderSummary_FullMethodName   = "/orderflow.order.v1.OrderService/GetOrderSummary"
+	OrderService_WatchOrder_FullMethodName        = "/orderflow.order.v1.OrderService/WatchOrder"
 	OrderService_ListSagas_FullMethodName         = "/orderflow.order.v1.OrderService/ListSagas"
 )
 
@@ -44,6 +47,9 @@ type OrderServiceClient interface {
 	GetOrderByNumber(ctx context.Context, in *GetOrderByNumberRequest, opts ...grpc.CallOption) (*Order, error)
 	// Lists orders, newest first. All filters must hold.
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
+	// Changes notes and addresses of an order that has not been shipped. With If-Match, an etag, the order must still be as
+	// the caller saw it.
+	UpdateOrder(ctx context.Context, in *UpdateOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// Cancels an order that has not been shipped: stock and money are given back.
 	CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// Moves a paid order on: PROCESSING, SHIPPED, DELIVERED.
@@ -52,6 +58,11 @@ type OrderServiceClient interface {
 	RefundOrder(ctx context.Context, in *RefundOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// Returns each event of an order: when it happened and what caused it.
 	GetOrderTimeline(ctx context.Context, in *GetOrderTimelineRequest, opts ...grpc.CallOption) (*OrderTimeline, error)
+	// Sums orders up: how many, where they are, what they brought; as a whole and by day.
+	GetOrderSummary(ctx context.Context, in *GetOrderSummaryRequest, opts ...grpc.CallOption) (*OrderSummary, error)
+	// Tells each event of an order as it happens, after those that have happened already. Ends when nothing can happen to
+	// the order any more. Over REST it is a stream of server-sent events, which Last-Event-ID resumes.
+	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
 	// Lists the sagas in flight, the longest waiting first.
 	ListSagas(ctx context.Context, in *ListSagasRequest, opts ...grpc.CallOption) (*ListSagasResponse, error)
 }
@@ -104,6 +115,16 @@ func (c *orderServiceClient) ListOrders(ctx context.Context, in *ListOrdersReque
 	return out, nil
 }
 
+func (c *orderServiceClient) UpdateOrder(ctx context.Context, in *UpdateOrderRequest, opts ...grpc.CallOption) (*Order, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Order)
+	err := c.cc.Invoke(ctx, OrderService_UpdateOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *orderServiceClient) CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*Order, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Order)
@@ -144,6 +165,35 @@ func (c *orderServiceClient) GetOrderTimeline(ctx context.Context, in *GetOrderT
 	return out, nil
 }
 
+func (c *orderServiceClient) GetOrderSummary(ctx context.Context, in *GetOrderSummaryRequest, opts ...grpc.CallOption) (*OrderSummary, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OrderSummary)
+	err := c.cc.Invoke(ctx, OrderService_GetOrderSummary_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &OrderService_ServiceDesc.Streams[0], OrderService_WatchOrder_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchOrderRequest, WatchOrderResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OrderService_WatchOrderClient = grpc.ServerStreamingClient[WatchOrderResponse]
+
 func (c *orderServiceClient) ListSagas(ctx context.Context, in *ListSagasRequest, opts ...grpc.CallOption) (*ListSagasResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListSagasResponse)
@@ -168,6 +218,9 @@ type OrderServiceServer interface {
 	GetOrderByNumber(context.Context, *GetOrderByNumberRequest) (*Order, error)
 	// Lists orders, newest first. All filters must hold.
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
+	// Changes notes and addresses of an order that has not been shipped. With If-Match, an etag, the order must still be as
+	// the caller saw it.
+	UpdateOrder(context.Context, *UpdateOrderRequest) (*Order, error)
 	// Cancels an order that has not been shipped: stock and money are given back.
 	CancelOrder(context.Context, *CancelOrderRequest) (*Order, error)
 	// Moves a paid order on: PROCESSING, SHIPPED, DELIVERED.
@@ -176,6 +229,11 @@ type OrderServiceServer interface {
 	RefundOrder(context.Context, *RefundOrderRequest) (*Order, error)
 	// Returns each event of an order: when it happened and what caused it.
 	GetOrderTimeline(context.Context, *GetOrderTimelineRequest) (*OrderTimeline, error)
+	// Sums orders up: how many, where they are, what they brought; as a whole and by day.
+	GetOrderSummary(context.Context, *GetOrderSummaryRequest) (*OrderSummary, error)
+	// Tells each event of an order as it happens, after those that have happened already. Ends when nothing can happen to
+	// the order any more. Over REST it is a stream of server-sent events, which Last-Event-ID resumes.
+	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
 	// Lists the sagas in flight, the longest waiting first.
 	ListSagas(context.Context, *ListSagasRequest) (*ListSagasResponse, error)
 	mustEmbedUnimplementedOrderServiceServer()
@@ -200,6 +258,9 @@ func (UnimplementedOrderServiceServer) GetOrderByNumber(context.Context, *GetOrd
 func (UnimplementedOrderServiceServer) ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListOrders not implemented")
 }
+func (UnimplementedOrderServiceServer) UpdateOrder(context.Context, *UpdateOrderRequest) (*Order, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateOrder not implemented")
+}
 func (UnimplementedOrderServiceServer) CancelOrder(context.Context, *CancelOrderRequest) (*Order, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelOrder not implemented")
 }
@@ -211,6 +272,12 @@ func (UnimplementedOrderServiceServer) RefundOrder(context.Context, *RefundOrder
 }
 func (UnimplementedOrderServiceServer) GetOrderTimeline(context.Context, *GetOrderTimelineRequest) (*OrderTimeline, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOrderTimeline not implemented")
+}
+func (UnimplementedOrderServiceServer) GetOrderSummary(context.Context, *GetOrderSummaryRequest) (*OrderSummary, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOrderSummary not implemented")
+}
+func (UnimplementedOrderServiceServer) WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchOrder not implemented")
 }
 func (UnimplementedOrderServiceServer) ListSagas(context.Context, *ListSagasRequest) (*ListSagasResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSagas not implemented")
@@ -308,6 +375,24 @@ func _OrderService_ListOrders_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrderService_UpdateOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).UpdateOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_UpdateOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).UpdateOrder(ctx, req.(*UpdateOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrderService_CancelOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CancelOrderRequest)
 	if err := dec(in); err != nil {
@@ -380,6 +465,35 @@ func _OrderService_GetOrderTimeline_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrderService_GetOrderSummary_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOrderSummaryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).GetOrderSummary(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_GetOrderSummary_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).GetOrderSummary(ctx, req.(*GetOrderSummaryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_WatchOrder_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchOrderRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(OrderServiceServer).WatchOrder(m, &grpc.GenericServerStream[WatchOrderRequest, WatchOrderResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OrderService_WatchOrderServer = grpc.ServerStreamingServer[WatchOrderResponse]
+
 func _OrderService_ListSagas_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListSagasRequest)
 	if err := dec(in); err != nil {
@@ -422,6 +536,10 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _OrderService_ListOrders_Handler,
 		},
 		{
+			MethodName: "UpdateOrder",
+			Handler:    _OrderService_UpdateOrder_Handler,
+		},
+		{
 			MethodName: "CancelOrder",
 			Handler:    _OrderService_CancelOrder_Handler,
 		},
@@ -438,10 +556,20 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _OrderService_GetOrderTimeline_Handler,
 		},
 		{
+			MethodName: "GetOrderSummary",
+			Handler:    _OrderService_GetOrderSummary_Handler,
+		},
+		{
 			MethodName: "ListSagas",
 			Handler:    _OrderService_ListSagas_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchOrder",
+			Handler:       _OrderService_WatchOrder_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "orderflow/order/v1/order_service.proto",
 }

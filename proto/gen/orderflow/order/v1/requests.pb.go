@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -472,6 +473,61 @@ func (x *ListOrdersResponse) GetTotalSize() int32 {
 	return 0
 }
 
+// Request of UpdateOrder.
+type UpdateOrderRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order: its id and the new values.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// What changes: notes, shipping_address, billing_address. Over REST, the fields of the body when it is left out.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateOrderRequest) Reset() {
+	*x = UpdateOrderRequest{}
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateOrderRequest) ProtoMessage() {}
+
+func (x *UpdateOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateOrderRequest.ProtoReflect.Descriptor instead.
+func (*UpdateOrderRequest) Descriptor() ([]byte, []int) {
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *UpdateOrderRequest) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *UpdateOrderRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
 // Request of CancelOrder.
 type CancelOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -485,7 +541,7 @@ type CancelOrderRequest struct {
 
 func (x *CancelOrderRequest) Reset() {
 	*x = CancelOrderRequest{}
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[6]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +553,7 @@ func (x *CancelOrderRequest) String() string {
 func (*CancelOrderRequest) ProtoMessage() {}
 
 func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[6]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +566,7 @@ func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOrderRequest.ProtoReflect.Descriptor instead.
 func (*CancelOrderRequest) Descriptor() ([]byte, []int) {
-	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{6}
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CancelOrderRequest) GetOrderId() string {
@@ -546,7 +602,7 @@ type UpdateOrderStatusRequest struct {
 
 func (x *UpdateOrderStatusRequest) Reset() {
 	*x = UpdateOrderStatusRequest{}
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[7]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +614,7 @@ func (x *UpdateOrderStatusRequest) String() string {
 func (*UpdateOrderStatusRequest) ProtoMessage() {}
 
 func (x *UpdateOrderStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[7]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +627,7 @@ func (x *UpdateOrderStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateOrderStatusRequest.ProtoReflect.Descriptor instead.
 func (*UpdateOrderStatusRequest) Descriptor() ([]byte, []int) {
-	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{7}
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateOrderStatusRequest) GetOrderId() string {
@@ -624,7 +680,7 @@ type RefundOrderRequest struct {
 
 func (x *RefundOrderRequest) Reset() {
 	*x = RefundOrderRequest{}
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[8]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +692,7 @@ func (x *RefundOrderRequest) String() string {
 func (*RefundOrderRequest) ProtoMessage() {}
 
 func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[8]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +705,7 @@ func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
 func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
-	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{8}
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RefundOrderRequest) GetOrderId() string {
@@ -684,7 +740,7 @@ type GetOrderTimelineRequest struct {
 
 func (x *GetOrderTimelineRequest) Reset() {
 	*x = GetOrderTimelineRequest{}
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[9]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -696,7 +752,7 @@ func (x *GetOrderTimelineRequest) String() string {
 func (*GetOrderTimelineRequest) ProtoMessage() {}
 
 func (x *GetOrderTimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[9]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -709,12 +765,204 @@ func (x *GetOrderTimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderTimelineRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderTimelineRequest) Descriptor() ([]byte, []int) {
-	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{9}
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetOrderTimelineRequest) GetOrderId() string {
 	if x != nil {
 		return x.OrderId
+	}
+	return ""
+}
+
+// Request of GetOrderSummary.
+type GetOrderSummaryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only this customer's. A customer gets their own summary whether or not they name themselves.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Only orders placed on this day, UTC, or later: YYYY-MM-DD.
+	FromDay string `protobuf:"bytes,2,opt,name=from_day,json=fromDay,proto3" json:"from_day,omitempty"`
+	// Only orders placed on this day, UTC, or earlier: YYYY-MM-DD.
+	ToDay string `protobuf:"bytes,3,opt,name=to_day,json=toDay,proto3" json:"to_day,omitempty"`
+	// ISO 4217 code of the orders that count; KRW when empty.
+	Currency      string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetOrderSummaryRequest) Reset() {
+	*x = GetOrderSummaryRequest{}
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOrderSummaryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOrderSummaryRequest) ProtoMessage() {}
+
+func (x *GetOrderSummaryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOrderSummaryRequest.ProtoReflect.Descriptor instead.
+func (*GetOrderSummaryRequest) Descriptor() ([]byte, []int) {
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetOrderSummaryRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *GetOrderSummaryRequest) GetFromDay() string {
+	if x != nil {
+		return x.FromDay
+	}
+	return ""
+}
+
+func (x *GetOrderSummaryRequest) GetToDay() string {
+	if x != nil {
+		return x.ToDay
+	}
+	return ""
+}
+
+func (x *GetOrderSummaryRequest) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+// Request of WatchOrder.
+type WatchOrderRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// resume_token of the last response that was seen; empty to begin with the first event.
+	ResumeToken   string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOrderRequest) Reset() {
+	*x = WatchOrderRequest{}
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOrderRequest) ProtoMessage() {}
+
+func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOrderRequest.ProtoReflect.Descriptor instead.
+func (*WatchOrderRequest) Descriptor() ([]byte, []int) {
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WatchOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *WatchOrderRequest) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+// Response of WatchOrder, one for each event.
+type WatchOrderResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What happened.
+	Event *TimelineEvent `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// The order as it is when this is sent.
+	Order *Order `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
+	// Resumes after this event; the id of the server-sent event.
+	ResumeToken   string `protobuf:"bytes,3,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOrderResponse) Reset() {
+	*x = WatchOrderResponse{}
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOrderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOrderResponse) ProtoMessage() {}
+
+func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOrderResponse.ProtoReflect.Descriptor instead.
+func (*WatchOrderResponse) Descriptor() ([]byte, []int) {
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WatchOrderResponse) GetEvent() *TimelineEvent {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *WatchOrderResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *WatchOrderResponse) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
 	}
 	return ""
 }
@@ -732,7 +980,7 @@ type ListSagasRequest struct {
 
 func (x *ListSagasRequest) Reset() {
 	*x = ListSagasRequest{}
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[10]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +992,7 @@ func (x *ListSagasRequest) String() string {
 func (*ListSagasRequest) ProtoMessage() {}
 
 func (x *ListSagasRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[10]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +1005,7 @@ func (x *ListSagasRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSagasRequest.ProtoReflect.Descriptor instead.
 func (*ListSagasRequest) Descriptor() ([]byte, []int) {
-	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{10}
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListSagasRequest) GetPageSize() int32 {
@@ -789,7 +1037,7 @@ type ListSagasResponse struct {
 
 func (x *ListSagasResponse) Reset() {
 	*x = ListSagasResponse{}
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[11]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +1049,7 @@ func (x *ListSagasResponse) String() string {
 func (*ListSagasResponse) ProtoMessage() {}
 
 func (x *ListSagasResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_order_v1_requests_proto_msgTypes[11]
+	mi := &file_orderflow_order_v1_requests_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +1062,7 @@ func (x *ListSagasResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSagasResponse.ProtoReflect.Descriptor instead.
 func (*ListSagasResponse) Descriptor() ([]byte, []int) {
-	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{11}
+	return file_orderflow_order_v1_requests_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListSagasResponse) GetSagas() []*Saga {
@@ -842,7 +1090,7 @@ var File_orderflow_order_v1_requests_proto protoreflect.FileDescriptor
 
 const file_orderflow_order_v1_requests_proto_rawDesc = "" +
 	"\n" +
-	"!orderflow/order/v1/requests.proto\x12\x12orderflow.order.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eorderflow/order/v1/order.proto\x1a\x1forderflow/order/v1/status.proto\x1a!orderflow/order/v1/timeline.proto\"\xbc\x04\n" +
+	"!orderflow/order/v1/requests.proto\x12\x12orderflow.order.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eorderflow/order/v1/order.proto\x1a\x1forderflow/order/v1/status.proto\x1a!orderflow/order/v1/timeline.proto\"\xbc\x04\n" +
 	"\x12CreateOrderRequest\x122\n" +
 	"\auser_id\x18\x01 \x01(\tB\x19\xe0A\x02\xbaH\x13r\x11\x10\x01\x18\xff\x012\n" +
 	"^[^\\x00]*$R\x06userId\x12H\n" +
@@ -889,7 +1137,12 @@ const file_orderflow_order_v1_requests_proto_rawDesc = "" +
 	"\x06orders\x18\x01 \x03(\v2\x19.orderflow.order.v1.OrderR\x06orders\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x05R\ttotalSize\"~\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xe4\x02\n" +
+	"\x12UpdateOrderRequest\x12:\n" +
+	"\x05order\x18\x01 \x01(\v2\x19.orderflow.order.v1.OrderB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x05order\x12s\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB6\xe0A\x02\xbaH0\xc8\x01\x01\xe2\x01*\x12\x05notes\x12\x10shipping_address\x12\x0fbilling_addressR\n" +
+	"updateMask:\x9c\x01\xbaH\x98\x01\x1a\x95\x01\n" +
+	"\x13order.notes.max_len\x12+order.notes must be at most 1000 characters\x1aQ!this.update_mask.paths.exists(p, p == 'notes') || size(this.order.notes) <= 1000\"~\n" +
 	"\x12CancelOrderRequest\x12:\n" +
 	"\border_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\aorderId\x12,\n" +
 	"\x06reason\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
@@ -912,7 +1165,21 @@ const file_orderflow_order_v1_requests_proto_rawDesc = "" +
 	"^[^\\x00]*$R\x06reasonB\t\n" +
 	"\a_amount\"U\n" +
 	"\x17GetOrderTimelineRequest\x12:\n" +
-	"\border_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\aorderId\"v\n" +
+	"\border_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\aorderId\"\xfb\x01\n" +
+	"\x16GetOrderSummaryRequest\x12-\n" +
+	"\auser_id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
+	"^[^\\x00]*$R\x06userId\x12A\n" +
+	"\bfrom_day\x18\x02 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\afromDay\x12=\n" +
+	"\x06to_day\x18\x03 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x05toDay\x120\n" +
+	"\bcurrency\x18\x04 \x01(\tB\x14\xbaH\x11\xd8\x01\x01r\f2\n" +
+	"^[A-Z]{3}$R\bcurrency\"\x8f\x01\n" +
+	"\x11WatchOrderRequest\x12:\n" +
+	"\border_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\aorderId\x12>\n" +
+	"\fresume_token\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x18\x80\x042\x11^[A-Za-z0-9_=-]*$R\vresumeToken\"\xa1\x01\n" +
+	"\x12WatchOrderResponse\x127\n" +
+	"\x05event\x18\x01 \x01(\v2!.orderflow.order.v1.TimelineEventR\x05event\x12/\n" +
+	"\x05order\x18\x02 \x01(\v2\x19.orderflow.order.v1.OrderR\x05order\x12!\n" +
+	"\fresume_token\x18\x03 \x01(\tR\vresumeToken\"v\n" +
 	"\x10ListSagasRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12:\n" +
 	"\n" +
@@ -935,7 +1202,7 @@ func file_orderflow_order_v1_requests_proto_rawDescGZIP() []byte {
 	return file_orderflow_order_v1_requests_proto_rawDescData
 }
 
-var file_orderflow_order_v1_requests_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_orderflow_order_v1_requests_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_orderflow_order_v1_requests_proto_goTypes = []any{
 	(*CreateOrderRequest)(nil),       // 0: orderflow.order.v1.CreateOrderRequest
 	(*CreateOrderItem)(nil),          // 1: orderflow.order.v1.CreateOrderItem
@@ -943,32 +1210,42 @@ var file_orderflow_order_v1_requests_proto_goTypes = []any{
 	(*GetOrderByNumberRequest)(nil),  // 3: orderflow.order.v1.GetOrderByNumberRequest
 	(*ListOrdersRequest)(nil),        // 4: orderflow.order.v1.ListOrdersRequest
 	(*ListOrdersResponse)(nil),       // 5: orderflow.order.v1.ListOrdersResponse
-	(*CancelOrderRequest)(nil),       // 6: orderflow.order.v1.CancelOrderRequest
-	(*UpdateOrderStatusRequest)(nil), // 7: orderflow.order.v1.UpdateOrderStatusRequest
-	(*RefundOrderRequest)(nil),       // 8: orderflow.order.v1.RefundOrderRequest
-	(*GetOrderTimelineRequest)(nil),  // 9: orderflow.order.v1.GetOrderTimelineRequest
-	(*ListSagasRequest)(nil),         // 10: orderflow.order.v1.ListSagasRequest
-	(*ListSagasResponse)(nil),        // 11: orderflow.order.v1.ListSagasResponse
-	(OrderStatus_Value)(0),           // 12: orderflow.order.v1.OrderStatus.Value
-	(PaymentStatus_Value)(0),         // 13: orderflow.order.v1.PaymentStatus.Value
-	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
-	(*Order)(nil),                    // 15: orderflow.order.v1.Order
-	(*Saga)(nil),                     // 16: orderflow.order.v1.Saga
+	(*UpdateOrderRequest)(nil),       // 6: orderflow.order.v1.UpdateOrderRequest
+	(*CancelOrderRequest)(nil),       // 7: orderflow.order.v1.CancelOrderRequest
+	(*UpdateOrderStatusRequest)(nil), // 8: orderflow.order.v1.UpdateOrderStatusRequest
+	(*RefundOrderRequest)(nil),       // 9: orderflow.order.v1.RefundOrderRequest
+	(*GetOrderTimelineRequest)(nil),  // 10: orderflow.order.v1.GetOrderTimelineRequest
+	(*GetOrderSummaryRequest)(nil),   // 11: orderflow.order.v1.GetOrderSummaryRequest
+	(*WatchOrderRequest)(nil),        // 12: orderflow.order.v1.WatchOrderRequest
+	(*WatchOrderResponse)(nil),       // 13: orderflow.order.v1.WatchOrderResponse
+	(*ListSagasRequest)(nil),         // 14: orderflow.order.v1.ListSagasRequest
+	(*ListSagasResponse)(nil),        // 15: orderflow.order.v1.ListSagasResponse
+	(OrderStatus_Value)(0),           // 16: orderflow.order.v1.OrderStatus.Value
+	(PaymentStatus_Value)(0),         // 17: orderflow.order.v1.PaymentStatus.Value
+	(*timestamppb.Timestamp)(nil),    // 18: google.protobuf.Timestamp
+	(*Order)(nil),                    // 19: orderflow.order.v1.Order
+	(*fieldmaskpb.FieldMask)(nil),    // 20: google.protobuf.FieldMask
+	(*TimelineEvent)(nil),            // 21: orderflow.order.v1.TimelineEvent
+	(*Saga)(nil),                     // 22: orderflow.order.v1.Saga
 }
 var file_orderflow_order_v1_requests_proto_depIdxs = []int32{
 	1,  // 0: orderflow.order.v1.CreateOrderRequest.items:type_name -> orderflow.order.v1.CreateOrderItem
-	12, // 1: orderflow.order.v1.ListOrdersRequest.status:type_name -> orderflow.order.v1.OrderStatus.Value
-	13, // 2: orderflow.order.v1.ListOrdersRequest.payment_status:type_name -> orderflow.order.v1.PaymentStatus.Value
-	14, // 3: orderflow.order.v1.ListOrdersRequest.created_after:type_name -> google.protobuf.Timestamp
-	14, // 4: orderflow.order.v1.ListOrdersRequest.created_before:type_name -> google.protobuf.Timestamp
-	15, // 5: orderflow.order.v1.ListOrdersResponse.orders:type_name -> orderflow.order.v1.Order
-	12, // 6: orderflow.order.v1.UpdateOrderStatusRequest.status:type_name -> orderflow.order.v1.OrderStatus.Value
-	16, // 7: orderflow.order.v1.ListSagasResponse.sagas:type_name -> orderflow.order.v1.Saga
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	16, // 1: orderflow.order.v1.ListOrdersRequest.status:type_name -> orderflow.order.v1.OrderStatus.Value
+	17, // 2: orderflow.order.v1.ListOrdersRequest.payment_status:type_name -> orderflow.order.v1.PaymentStatus.Value
+	18, // 3: orderflow.order.v1.ListOrdersRequest.created_after:type_name -> google.protobuf.Timestamp
+	18, // 4: orderflow.order.v1.ListOrdersRequest.created_before:type_name -> google.protobuf.Timestamp
+	19, // 5: orderflow.order.v1.ListOrdersResponse.orders:type_name -> orderflow.order.v1.Order
+	19, // 6: orderflow.order.v1.UpdateOrderRequest.order:type_name -> orderflow.order.v1.Order
+	20, // 7: orderflow.order.v1.UpdateOrderRequest.update_mask:type_name -> google.protobuf.FieldMask
+	16, // 8: orderflow.order.v1.UpdateOrderStatusRequest.status:type_name -> orderflow.order.v1.OrderStatus.Value
+	21, // 9: orderflow.order.v1.WatchOrderResponse.event:type_name -> orderflow.order.v1.TimelineEvent
+	19, // 10: orderflow.order.v1.WatchOrderResponse.order:type_name -> orderflow.order.v1.Order
+	22, // 11: orderflow.order.v1.ListSagasResponse.sagas:type_name -> orderflow.order.v1.Saga
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_orderflow_order_v1_requests_proto_init() }
@@ -981,14 +1258,14 @@ func file_orderflow_order_v1_requests_proto_init() {
 	file_orderflow_order_v1_timeline_proto_init()
 	file_orderflow_order_v1_requests_proto_msgTypes[0].OneofWrappers = []any{}
 	file_orderflow_order_v1_requests_proto_msgTypes[4].OneofWrappers = []any{}
-	file_orderflow_order_v1_requests_proto_msgTypes[8].OneofWrappers = []any{}
+	file_orderflow_order_v1_requests_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orderflow_order_v1_requests_proto_rawDesc), len(file_orderflow_order_v1_requests_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
