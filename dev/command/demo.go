@@ -29,6 +29,9 @@ when an order is stuck or an invariant is broken. The built-in files are in dev/
 		Example: "  go run ./dev demo\n  go run ./dev demo --products shop.csv --orders day.jsonl",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if patience <= 0 {
+				return fmt.Errorf("--patience %s: must be above 0", patience)
+			}
 			input, err := readInput(products, orders)
 			if err != nil {
 				return err

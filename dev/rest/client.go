@@ -4,6 +4,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,7 +46,16 @@ type Refused struct {
 	Body string
 }
 
-func (r *Refused) Error() string { return fmt.Sprintf("HTTP %d: %s", r.Code, r.Body) }
+// Error is what the service says in words, or the whole body when it is not in the form of the API's errors.
+func (r *Refused) Error() string {
+	var body struct {
+		Error struct{ Message string }
+	}
+	if err := json.Unmarshal([]byte(r.Body), &body); err != nil || body.Error.Message == "" {
+		return fmt.Sprintf("HTTP %d: %s", r.Code, r.Body)
+	}
+	return fmt.Sprintf("HTTP %d: %s", r.Code, body.Error.Message)
+}
 
 // Get reads path into answer.
 func (c *Client) Get(ctx context.Context, path string, answer proto.Message) error {
