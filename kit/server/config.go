@@ -27,6 +27,13 @@ type Config struct {
 	RequestTimeout  time.Duration `env:"REQUEST_TIMEOUT" envDefault:"30s"`    // of a unary call; a shorter deadline of the caller counts
 	ClientTimeout   time.Duration `env:"CLIENT_TIMEOUT" envDefault:"30s"`     // for a REST client to send its body, and to take what is written
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s"`   // for the running calls at a stop
+
+	TLS TLSConfig
+}
+
+// Validate returns an error of one line that names a variable, its value and what is allowed. The files that variables name are read.
+func (c Config) Validate() error {
+	return c.TLS.validate()
 }
 
 // withDefaults is for a Config that was not read from the environment.
@@ -42,6 +49,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = 10 * time.Second
+	}
+	if c.TLS.ReloadEvery == 0 {
+		c.TLS.ReloadEvery = 10 * time.Second
 	}
 	return c
 }

@@ -202,6 +202,10 @@ const sharedVariables = `  ENVIRONMENT               shown by /info and in the l
   SCHEMA_REGISTRY_URL       Confluent API                                            required
   SCHEMA_REGISTER           register schemas at start instead of looking them up     default false
   HTTP_ADDR, GRPC_ADDR, ADMIN_ADDR   host:port to listen on                          required
+  TLS_CERT_FILE, TLS_KEY_FILE        encrypt REST and gRPC; PEM, reloaded             plain without them
+  TLS_CLIENT_CA_FILE        every client must show a certificate of these            not asked for
+  TLS_MIN_VERSION           1.2 or 1.3                                               default 1.2
+  TLS_RELOAD_EVERY          between two looks at the files                           default 10s
   AUTH_MODE                 oidc, or none (on loopback only)                         default oidc
   AUTH_ISSUER, AUTH_AUDIENCE         of the tokens                                   required with oidc
   LOG_LEVEL                 debug, info, warn or error                               default info
