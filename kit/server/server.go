@@ -57,11 +57,14 @@ func Listen(cfg Config, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.Validate(opts.Environment); err != nil {
 		return nil, err
 	}
 	if err := opts.Verifier.CheckAddrs(cfg.HTTPAddr, cfg.GRPCAddr, cfg.AdminAddr); err != nil {
 		return nil, err
+	}
+	if len(trimmed(cfg.AllowedHosts)) == 0 && opts.Environment != development && !onLoopback(cfg.HTTPAddr) {
+		opts.Log.Warn("ALLOWED_HOSTS is empty: REST is answered under localhost alone", "environment", opts.Environment)
 	}
 	bound, err := bind(cfg)
 	if err != nil {
