@@ -62,6 +62,7 @@ require (
 require (
 	github.com/caarlos0/env/v11 v11.4.2
 	github.com/gofrs/flock v0.13.0
+	github.com/rs/cors v1.11.1
 	github.com/spf13/cobra v1.8.1
 )
 

@@ -27,6 +27,23 @@ type Config struct {
 	RequestTimeout  time.Duration `env:"REQUEST_TIMEOUT" envDefault:"30s"`    // of a unary call; a shorter deadline of the caller counts
 	ClientTimeout   time.Duration `env:"CLIENT_TIMEOUT" envDefault:"30s"`     // for a REST client to send its body, and to take what is written
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s"`   // for the running calls at a stop
+
+	TLS TLSConfig
+
+	CORSOrigins  []string `env:"CORS_ALLOWED_ORIGINS"` // whose scripts in browsers may call REST; empty: of none
+	AllowedHosts []string `env:"ALLOWED_HOSTS"`        // under which REST is answered; empty: any in development, else loopback
+}
+
+// Validate returns an error of one line that names a variable, its value and what is allowed in the environment (ENVIRONMENT). The files that
+// variables name are read.
+func (c Config) Validate(environment string) error {
+	if err := c.TLS.validate(); err != nil {
+		return err
+	}
+	if err := checkHosts(trimmed(c.AllowedHosts)); err != nil {
+		return err
+	}
+	return checkOrigins(trimmed(c.CORSOrigins), environment)
 }
 
 // withDefaults is for a Config that was not read from the environment.
@@ -43,6 +60,9 @@ func (c Config) withDefaults() Config {
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = 10 * time.Second
 	}
+	if c.TLS.ReloadEvery == 0 {
+		c.TLS.ReloadEvery = 10 * time.Second
+	}
 	return c
 }
 
@@ -50,7 +70,7 @@ func (c Config) withDefaults() Config {
 type Options struct {
 	Service     string
 	Version     string
-	Environment string // shown by /info
+	Environment string // shown by /info; in "development" any host and any origin may be allowed
 	Log         *slog.Logger
 	Metrics     *prometheus.Registry
 	Tracer      trace.TracerProvider // nil: an incoming trace is passed on, none is begun

@@ -92,23 +92,32 @@ func TestPanicInTheMidstOfAnAnswer(t *testing.T) {
 	}
 }
 
-// A body that does not come is not waited for.
+// A body that does not come is not waited for, whether it is wanted or not.
 func TestBodyThatDoesNotCome(t *testing.T) {
 	r := start(t, func(c *server.Config) { c.ClientTimeout = 100 * time.Millisecond })
-	conn, err := net.Dial("tcp", strings.TrimPrefix(r.http, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := fmt.Fprintf(conn, "POST /v1/shelves HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := io.ReadAll(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Contains(answer, []byte("400 Bad Request")) || !bytes.Contains(answer, []byte("BODY_UNREADABLE")) {
-		t.Errorf("%s", answer)
+	for _, tt := range []struct{ path, host, status, reason string }{
+		{"/v1/shelves", "localhost", "400 Bad Request", "BODY_UNREADABLE"},
+		{"/nowhere", "localhost", "404 Not Found", "ROUTE_NOT_FOUND"},
+		{"/v1/shelves", "elsewhere", "421 Misdirected Request", "HOST_NOT_ALLOWED"},
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(r.http, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", tt.path, tt.host); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(answer, []byte(tt.status)) || !bytes.Contains(answer, []byte(tt.reason)) {
+			t.Errorf("%s", answer)
+		}
 	}
 }
 

@@ -3,9 +3,11 @@ package server
 import (
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/rs/cors"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 
@@ -25,6 +27,8 @@ type rest struct {
 	metrics *metrics
 	openAPI []byte
 	gateway *runtime.ServeMux
+	hosts   hosts
+	cors    *cors.Cors // nil: off
 
 	patience time.Duration
 }
@@ -40,6 +44,8 @@ func newREST(cfg Config, opts Options, metrics *metrics, conn *grpc.ClientConn) 
 		metrics: metrics,
 		openAPI: opts.OpenAPI,
 		gateway: gateway,
+		hosts:   newHosts(trimmed(cfg.AllowedHosts), opts.Environment),
+		cors:    newCORS(trimmed(cfg.CORSOrigins)),
 
 		patience: cfg.ClientTimeout,
 	}, nil
@@ -59,9 +65,13 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(requestIDHeader, id)
 	secure(w.Header())
 
-	rec := &recorder{ResponseWriter: w, patience: h.patience, status: http.StatusOK, route: routeUnmatched}
+	rec := &recorder{ResponseWriter: w, began: began, patience: h.patience, status: http.StatusOK, route: routeUnmatched}
+	if hasBody(r) { // an answer that does not wait for the body leaves it to net/http to read the rest
+		_ = http.NewResponseController(w).SetReadDeadline(began.Add(h.patience)) // if it can't be set, the connection is gone
+	}
 	h.serve(rec, r)
-	rec.extend() // for what is still buffered
+	rec.begin()  // if nothing was written
+	rec.extend(2 * h.patience) // for what is still buffered, which net/http sends once it has read the rest of a body, or given up on it
 	took := time.Since(began)
 	h.metrics.countRequest(r.Method, rec.route, rec.status, took)
 	h.log.LogAttrs(ctx, slog.LevelInfo, "request",
@@ -76,6 +86,21 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *rest) serve(rec *recorder, r *http.Request) {
 	defer h.recovered(rec, r)
+	if !h.hosts.allow(r.Host) {
+		refuseHost(rec, r)
+		return
+	}
+	if h.cors == nil {
+		h.route(rec, r)
+		return
+	}
+	if isPreflight(r) {
+		rec.route = routePreflight
+	}
+	h.cors.ServeHTTP(rec, r, func(http.ResponseWriter, *http.Request) { h.route(rec, r) })
+}
+
+func (h *rest) route(rec *recorder, r *http.Request) {
 	if h.openAPI != nil && r.URL.Path == openAPIPath {
 		h.serveOpenAPI(rec, r)
 		return
@@ -121,37 +146,50 @@ func errMethodNotAllowed(method string) error {
 	return errs.New(errs.Unimplemented, "METHOD_NOT_ALLOWED", "the method %s is not allowed here", clip(method))
 }
 
+// processTime is the header that tells how long it took until an answer began, in seconds.
+const processTime = "X-Process-Time"
+
 // recorder remembers what the log and the metrics need to know of an answer.
 // It gives the client some time for each write rather than for the whole, which may be a stream.
 type recorder struct {
 	http.ResponseWriter
+	began    time.Time
 	patience time.Duration
 	route    string
 	status   int
 	wrote    bool
 }
 
-func (r *recorder) WriteHeader(status int) {
+// begin is called before the headers go out.
+func (r *recorder) begin() {
 	if !r.wrote {
-		r.wrote, r.status = true, status
+		r.wrote = true
+		r.Header().Set(processTime, strconv.FormatFloat(time.Since(r.began).Seconds(), 'f', 6, 64))
+	}
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if !r.wrote && status >= http.StatusOK { // what is below announces the answer
+		r.begin()
+		r.status = status
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(b []byte) (int, error) {
-	r.wrote = true
-	r.extend()
+	r.begin()
+	r.extend(r.patience)
 	return r.ResponseWriter.Write(b)
 }
 
-func (r *recorder) extend() {
-	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(r.patience)) // if it can't be set, the connection is gone
+func (r *recorder) extend(by time.Duration) {
+	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(by)) // if it can't be set, the connection is gone
 }
 
 // Flush is needed by the gateway's streams.
 func (r *recorder) Flush() {
 	if f, ok := r.ResponseWriter.(http.Flusher); ok {
-		r.wrote = true
+		r.begin()
 		f.Flush()
 	}
 }

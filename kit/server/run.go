@@ -28,11 +28,14 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		})
 	}
-	serve("REST", func() error { return s.rest.Serve(s.listeners.http) })
+	serve("REST", s.serveREST)
 	serve("gRPC", func() error { return s.grpc.Serve(s.listeners.grpc) })
-	serve("gRPC in process", func() error { return s.grpc.Serve(s.inProcess) })
+	serve("gRPC in process", func() error { return s.inner.Serve(s.inProcess) })
 	serve("admin", func() error { return s.admin.Serve(s.listeners.admin) })
 	running.Go(func() { s.mirrorReadiness(s.draining) })
+	if s.certificates != nil {
+		running.Go(func() { s.certificates.watch(s.draining) })
+	}
 
 	var cause error
 	select {
@@ -42,6 +45,14 @@ func (s *Server) Run(ctx context.Context) error {
 	stop := s.stop(context.WithoutCancel(ctx))
 	running.Wait()
 	return errors.Join(cause, stop)
+}
+
+// serveREST speaks HTTP/1.1 and, where it is encrypted, HTTP/2.
+func (s *Server) serveREST() error {
+	if s.certificates == nil {
+		return s.rest.Serve(s.listeners.http)
+	}
+	return s.rest.ServeTLS(s.listeners.http, "", "")
 }
 
 // stop drains in the order of the calls' way: REST first, as its calls run on gRPC; the admin port last, so that probes are answered to the end.
@@ -60,6 +71,7 @@ func (s *Server) stop(ctx context.Context) error {
 	graceful := make(chan struct{})
 	go func() {
 		s.grpc.GracefulStop()
+		s.inner.GracefulStop()
 		close(graceful)
 	}()
 	select {
@@ -67,6 +79,7 @@ func (s *Server) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		cut = errors.Join(cut, fmt.Errorf("gRPC calls still running after %s were cut", s.cfg.ShutdownTimeout))
 		s.grpc.Stop()
+		s.inner.Stop()
 		<-graceful
 	}
 	return errors.Join(cut, s.hangUp(), s.admin.Close())

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/keepalive"
@@ -34,12 +35,14 @@ type Server struct {
 	opts      Options
 	listeners listeners
 
-	grpc       *grpc.Server
-	grpcHealth *health.Server
-	inProcess  *bufconn.Listener // where the gateway meets gRPC
-	hangUp     func() error      // closes the gateway's connection
-	rest       *http.Server
-	admin      *http.Server
+	grpc         *grpc.Server
+	grpcHealth   *health.Server
+	certificates *certificates     // nil: plain
+	inner        *grpc.Server      // what the gateway calls: the same methods behind the same interceptors, without what concerns a connection from outside
+	inProcess    *bufconn.Listener // where the gateway meets it
+	hangUp       func() error      // closes the gateway's connection
+	rest         *http.Server
+	admin        *http.Server
 
 	readiness *readiness
 	draining  context.Context // ends when the stop begins
@@ -54,8 +57,14 @@ func Listen(cfg Config, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.Validate(opts.Environment); err != nil {
+		return nil, err
+	}
 	if err := opts.Verifier.CheckAddrs(cfg.HTTPAddr, cfg.GRPCAddr, cfg.AdminAddr); err != nil {
 		return nil, err
+	}
+	if len(trimmed(cfg.AllowedHosts)) == 0 && opts.Environment != development && !onLoopback(cfg.HTTPAddr) {
+		opts.Log.Warn("ALLOWED_HOSTS is empty: REST is answered under localhost alone", "environment", opts.Environment)
 	}
 	bound, err := bind(cfg)
 	if err != nil {
@@ -76,6 +85,11 @@ func (s *Server) assemble() error {
 	metrics, err := newMetrics(s.opts.Metrics)
 	if err != nil {
 		return err
+	}
+	if s.cfg.TLS.enabled() {
+		if s.certificates, err = newCertificates(s.cfg.TLS, s.opts.Log, s.opts.Metrics); err != nil {
+			return err
+		}
 	}
 	if err := s.assembleGRPC(metrics); err != nil {
 		return err
@@ -103,6 +117,9 @@ func (s *Server) assemble() error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          warnings(s.opts.Log),
 	}
+	if s.certificates != nil {
+		s.rest.TLSConfig = s.certificates.config()
+	}
 	s.admin = &http.Server{
 		Handler:           s.adminHandler(),
 		ReadHeaderTimeout: 5 * time.Second, // no write time-out: a profile takes as long as it is asked to
@@ -117,15 +134,23 @@ func (s *Server) assembleGRPC(metrics *metrics) error {
 	if err != nil {
 		return err
 	}
-	s.grpc = grpc.NewServer(
+	both := []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(unary...),
 		grpc.ChainStreamInterceptor(stream...),
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxBodyBytes)),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
-		grpc.ConnectionTimeout(10*time.Second),
+	}
+	outside := []grpc.ServerOption{
+		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-	)
+	}
+	if s.certificates != nil {
+		outside = append(outside, grpc.Creds(credentials.NewTLS(s.certificates.config())))
+	}
+	s.inner = grpc.NewServer(both...)
+	s.opts.Register(s.inner)
+	s.grpc = grpc.NewServer(slices.Concat(both, outside)...)
 	s.opts.Register(s.grpc)
 	s.grpcHealth = health.NewServer()
 	healthpb.RegisterHealthServer(s.grpc, s.grpcHealth)

@@ -188,7 +188,7 @@ func askReady(ctx context.Context, addr string) error {
 	return nil
 }
 
-const sharedVariables = `  ENVIRONMENT               shown by /info and in the log                            default production
+const sharedVariables = `  ENVIRONMENT               shown by /info and in the log; development allows more   default production
   DATABASE_URL              sqlite:PATH or postgres://…                              required
   DATABASE_MIGRATE          apply migrations at start                                default false
   DATABASE_MAX_OPEN         connections of the PostgreSQL pool                       default 30
@@ -202,6 +202,14 @@ const sharedVariables = `  ENVIRONMENT               shown by /info and in the l
   SCHEMA_REGISTRY_URL       Confluent API                                            required
   SCHEMA_REGISTER           register schemas at start instead of looking them up     default false
   HTTP_ADDR, GRPC_ADDR, ADMIN_ADDR   host:port to listen on                          required
+  TLS_CERT_FILE, TLS_KEY_FILE        encrypt REST and gRPC; PEM, reloaded             plain without them
+  TLS_CLIENT_CA_FILE        every client must show a certificate of these            not asked for
+  TLS_MIN_VERSION           1.2 or 1.3                                               default 1.2
+  TLS_RELOAD_EVERY          between two looks at the files                           default 10s
+  ALLOWED_HOSTS             names under which REST is answered; api.example.com,…,   default any in development,
+                            *.example.com for subdomains, ports don't count          else localhost
+  CORS_ALLOWED_ORIGINS      whose scripts in browsers may call REST;                 default none
+                            https://shop.example.com,… (* in development only)
   AUTH_MODE                 oidc, or none (on loopback only)                         default oidc
   AUTH_ISSUER, AUTH_AUDIENCE         of the tokens                                   required with oidc
   LOG_LEVEL                 debug, info, warn or error                               default info

@@ -59,5 +59,8 @@ func (c Config) validate() error {
 	case c.ShutdownTimeout <= 0:
 		return fmt.Errorf("SHUTDOWN_TIMEOUT=%s: must be positive", c.ShutdownTimeout)
 	}
+	if err := c.Server.Validate(c.Environment); err != nil {
+		return err
+	}
 	return c.Kafka.Validate()
 }
