@@ -58,7 +58,9 @@ func startInfrastructure(ctx context.Context, cfg Config, log *slog.Logger) (_ *
 	}
 	i.stop = append(i.stop, i.Issuer)
 	cfg.Progress("payment provider")
-	if i.Provider, err = simulator.Start(simulator.Config{Addr: loopback(cfg.Ports.Provider), DataDir: dir("provider"), Log: log}); err != nil {
+	if i.Provider, err = simulator.Start(simulator.Config{
+		Addr: loopback(cfg.Ports.Provider), DataDir: dir("provider"), Log: log, WebhookSecret: providerSecret, WebhookDelay: webhookDelay,
+	}); err != nil {
 		return nil, err
 	}
 	i.stop = append(i.stop, i.Provider)

@@ -68,6 +68,7 @@ func Start(ctx context.Context, cfg Config) (_ *Platform, err error) {
 		return nil, err
 	}
 	p.Addresses = p.addresses()
+	p.Provider.SetWebhookURL("http://" + p.Addresses.ByService["payment"].REST + "/v1/providers/simulator/webhooks")
 	return p, p.Addresses.write(cfg.DataDir)
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
+	"time"
 
 	inventory "orderflow.example/inventory/app"
 	"orderflow.example/kit/service"
@@ -19,6 +20,12 @@ const Audience = "orderflow"
 
 // webhookSecret signs webhooks to the platform's own sink.
 const webhookSecret = "whsec_b3JkZXJmbG93IGRldmVsb3BtZW50IHNlY3JldA=="
+
+// providerSecret signs the payment provider's webhooks.
+const providerSecret = "whsec_b3JkZXJmbG93IGRldmVsb3BtZW50IHByb3ZpZGVyIHNlY3JldA=="
+
+// webhookDelay is how long after a change the payment provider tells of it, as a real one does behind its answer.
+const webhookDelay = 500 * time.Millisecond
 
 // environment is what one service would read on a machine of its own.
 func environment(cfg Config, i *Infrastructure, index int) map[string]string {
@@ -38,6 +45,7 @@ func environment(cfg Config, i *Infrastructure, index int) map[string]string {
 		"LOG_LEVEL":               cfg.LogLevel,
 		"PAYMENT_TOKEN_REQUIRED":  "false",
 		"PAYMENT_PROVIDER_URL":    i.Provider.URL(),
+		"PAYMENT_WEBHOOK_SECRETS": providerSecret,
 		// All share a laptop's cores: what runs side by side takes them from the one writer of the orders' database.
 		"PAYMENT_PROVIDER_CONCURRENCY": "128",
 		"DELIVERY_CONCURRENCY":         "8",

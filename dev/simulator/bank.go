@@ -25,13 +25,16 @@ type bank struct {
 	operations  map[string]*operation // by idempotency key
 	attempts    map[string]int        // failures already played, for the modes that end
 	last        *journal.Commit
+
+	tell   func(Event, *journal.Commit) // nil: nobody is told
+	untold map[string]Event             // by id: of earlier runs, not acknowledged; only while the journal is read
 }
 
 func newBank(now func() time.Time, keyLifetime time.Duration) *bank {
 	return &bank{
 		now: now, keyLifetime: keyLifetime,
 		payments: map[string]*payment{}, position: map[string]int{}, byReference: map[string][]*payment{},
-		operations: map[string]*operation{}, attempts: map[string]int{},
+		operations: map[string]*operation{}, attempts: map[string]int{}, untold: map[string]Event{},
 	}
 }
 
@@ -40,6 +43,7 @@ func (b *bank) replay(record []byte) error {
 	var e struct {
 		entry
 		failure
+		told
 	}
 	if err := json.Unmarshal(record, &e); err != nil {
 		return err
@@ -48,11 +52,33 @@ func (b *bank) replay(record []byte) error {
 		b.attempts[e.Played]++
 		return nil
 	}
-	return b.apply(e.entry, nil)
+	if e.told.EventID != "" {
+		delete(b.untold, e.told.EventID)
+		return nil
+	}
+	if err := b.apply(e.entry, nil); err != nil {
+		return err
+	}
+	if id := e.entry.EventID; id != "" {
+		b.untold[id] = b.event(e.entry)
+	}
+	return nil
+}
+
+// wasTold writes down that an event was acknowledged. Nobody waits for it: lost in a crash, the event is told again.
+func (b *bank) wasTold(eventID string) {
+	record, err := json.Marshal(told{eventID})
+	if err != nil {
+		panic(err) // a string can be expressed
+	}
+	b.journal.Append(record)
 }
 
 // commit applies a decided entry and queues it for the disk; the caller holds mu.
 func (b *bank) commit(e entry) (*operation, error) {
+	if b.tell != nil {
+		e.EventID = newEventID()
+	}
 	record, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
@@ -60,6 +86,9 @@ func (b *bank) commit(e entry) (*operation, error) {
 	b.last = b.journal.Append(record)
 	if err := b.apply(e, b.last); err != nil {
 		return nil, err
+	}
+	if b.tell != nil {
+		b.tell(b.event(e), b.last)
 	}
 	return b.operations[e.Key], nil
 }

@@ -122,11 +122,17 @@ type entry struct {
 	PaymentID string    `json:"payment_id,omitempty"`
 	RefundID  string    `json:"refund_id,omitempty"`
 	Declined  *Error    `json:"declined,omitempty"`
+	EventID   string    `json:"event_id,omitempty"` // of the webhook that tells of it
 }
 
 // failure is the journal's record of a failure that was played, so that a restart does not begin it anew.
 type failure struct {
 	Played string `json:"played"`
+}
+
+// told is the journal's record of a webhook that was acknowledged.
+type told struct {
+	EventID string `json:"told"`
 }
 
 // operation is an entry as the bank remembers it, or one that a slow call still works on.

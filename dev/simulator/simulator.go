@@ -26,6 +26,12 @@ type Config struct {
 	HangFor     time.Duration    // how long a "timeout" call is left hanging at most; 60 s
 	KeyLifetime time.Duration    // after which an idempotency key is forgotten; 24 h
 	Now         func() time.Time // time.Now
+
+	// Webhooks are sent once there is a secret (whsec_ and base64) to sign them with.
+	WebhookSecret string
+	WebhookURL    string        // where they go; while empty (see SetWebhookURL), they are kept
+	WebhookDelay  time.Duration // after the change that they tell of; 0: at once
+	WebhookRetry  time.Duration // before the second try, doubling up to a minute; 1 s
 }
 
 // Simulator is a running provider.
@@ -33,6 +39,7 @@ type Simulator struct {
 	cfg     Config
 	bank    *bank
 	journal *journal.Journal
+	hooks   *webhooks // nil: none are sent
 	server  *httpd.Server
 
 	unavailable atomic.Bool
@@ -53,9 +60,22 @@ func Start(cfg Config) (*Simulator, error) {
 	}
 	bank.journal = log
 	s := &Simulator{cfg: cfg, bank: bank, journal: log, closing: make(chan struct{})}
+	if cfg.WebhookSecret != "" {
+		if s.hooks, err = newWebhooks(cfg, bank.wasTold); err != nil {
+			return nil, errors.Join(fmt.Errorf("payment simulator: %w", err), log.Close())
+		}
+		for _, e := range bank.untold {
+			s.hooks.add(e, nil)
+		}
+		bank.tell = s.hooks.add
+	}
+	bank.untold = nil
 	s.server, err = httpd.Start(cfg.Addr, s.handler())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("payment simulator: %w", err), log.Close())
+	}
+	if s.hooks != nil {
+		s.hooks.run()
 	}
 	cfg.Log.Info("payment simulator is ready", "url", s.URL(), "payments", len(bank.order))
 	return s, nil
@@ -80,6 +100,9 @@ func withDefaults(cfg Config) Config {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.WebhookRetry == 0 {
+		cfg.WebhookRetry = time.Second
+	}
 	return cfg
 }
 
@@ -88,6 +111,28 @@ func (s *Simulator) URL() string { return s.server.URL() }
 
 // SetUnavailable makes every call but /health answer 503, or ends that.
 func (s *Simulator) SetUnavailable(on bool) { s.unavailable.Store(on) }
+
+// SetWebhookURL says where webhooks go from now on.
+func (s *Simulator) SetWebhookURL(url string) {
+	s.hooks.mu.Lock()
+	defer s.hooks.mu.Unlock()
+	s.hooks.url = url
+	s.hooks.signal()
+}
+
+// SetWebhookFaults lets webhooks go wrong, those that are sent from now on.
+func (s *Simulator) SetWebhookFaults(faults WebhookFaults) {
+	s.hooks.mu.Lock()
+	defer s.hooks.mu.Unlock()
+	s.hooks.faults = faults
+}
+
+// UntoldWebhooks is how many events have not been acknowledged yet, and how many forged ones were refused.
+func (s *Simulator) UntoldWebhooks() (untold, forgedRefused int) {
+	s.hooks.mu.Lock()
+	defer s.hooks.mu.Unlock()
+	return len(s.hooks.queue) + s.hooks.sending, s.hooks.refused
+}
 
 // Payments returns a copy of all payments in order of creation.
 func (s *Simulator) Payments() []Payment {
@@ -100,6 +145,9 @@ func (s *Simulator) Close() error {
 	close(s.closing)
 	err := s.server.Close()
 	s.slow.Wait()
+	if s.hooks != nil {
+		s.hooks.close()
+	}
 	return errors.Join(err, s.journal.Close())
 }
 

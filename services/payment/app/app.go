@@ -4,6 +4,7 @@ package app
 import (
 	"context"
 	"errors"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -11,10 +12,12 @@ import (
 	"orderflow.example/kit/inbox"
 	"orderflow.example/kit/jobs"
 	"orderflow.example/kit/service"
+	"orderflow.example/kit/timer"
 	"orderflow.example/payment/internal/api"
 	"orderflow.example/payment/internal/events"
 	"orderflow.example/payment/internal/provider"
 	"orderflow.example/payment/internal/store"
+	"orderflow.example/payment/internal/webhook"
 	"orderflow.example/payment/internal/worker"
 	"orderflow.example/proto/access"
 	paymentv1 "orderflow.example/proto/gen/orderflow/payment/v1"
@@ -63,10 +66,23 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	}
 	s.Closers = append(s.Closers, func() error { client.Close(); return nil })
 	operations := worker.New(s.DB, payments, client, s.Log)
-	s.Workers = []*jobs.Worker{jobs.NewWorker(jobs.Config[*worker.Answer]{
-		DB: s.DB, Kind: worker.Kind, Concurrency: cfg.ProviderConcurrency, Timeout: client.Longest(),
-		Handle: operations.Handle, Store: operations.Store, Log: s.Log, Metrics: s.Telemetry.Metrics,
-	})}
+	judge := worker.NewJudge(s.DB, s.Log, s.Telemetry.Metrics)
+	s.Workers = []*jobs.Worker{
+		jobs.NewWorker(jobs.Config[*worker.Answer]{
+			DB: s.DB, Kind: worker.Kind, Concurrency: cfg.ProviderConcurrency, Timeout: client.Longest(),
+			Handle: operations.Handle, Store: operations.Store, Log: s.Log, Metrics: s.Telemetry.Metrics,
+		}),
+		jobs.NewWorker(jobs.Config[*store.Notice]{
+			DB: s.DB, Kind: worker.NoticeKind, Handle: judge.Handle, Store: judge.Store, Log: s.Log, Metrics: s.Telemetry.Metrics,
+		}),
+	}
+	s.Timers = []*timer.Timer{forgetNotices(s)}
+	sources, err := cfg.sources()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	webhooks := webhook.New(judge, sources, s.Log, s.Telemetry.Metrics)
+	s.API.Routes = append(s.API.Routes, webhooks.Route())
 
 	methods := api.New(s.DB)
 	err = s.Describe(service.API{
@@ -80,6 +96,15 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	}
 	s.Checks = append(check.Common(), store.Checks(s.Codec.Decode)...)
 	return s, nil
+}
+
+// forgetNotices ends the time of notices that agree with what was known all along.
+func forgetNotices(s *service.Service) *timer.Timer {
+	return &timer.Timer{Name: "notices", Every: time.Hour, Now: s.DB.Now, Log: s.Log,
+		Fire: func(ctx context.Context, now time.Time) (int, error) {
+			return store.PurgeNotices(ctx, s.DB, now.Add(-store.NoticesKept))
+		},
+	}
 }
 
 // Run wires the service and runs it until ctx ends.

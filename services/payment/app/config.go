@@ -6,6 +6,7 @@ import (
 
 	"orderflow.example/kit/service"
 	"orderflow.example/payment/internal/provider"
+	"orderflow.example/payment/internal/webhook"
 )
 
 // Config is what the payment service reads from its environment.
@@ -14,6 +15,10 @@ type Config struct {
 
 	// ProviderURL is the base of the payment provider's API.
 	ProviderURL string `env:"PAYMENT_PROVIDER_URL,required"`
+
+	// WebhookSecrets verify the provider's webhooks; several are valid while one follows the other. None: no webhooks are
+	// taken.
+	WebhookSecrets []string `env:"PAYMENT_WEBHOOK_SECRETS"`
 
 	// ProviderTimeout bounds one call. 0: 30 s.
 	ProviderTimeout time.Duration `env:"PAYMENT_PROVIDER_TIMEOUT" envDefault:"30s"`
@@ -30,6 +35,7 @@ type Config struct {
 
 // Variables describes the variables that only this service has, for --help.
 const Variables = `  PAYMENT_PROVIDER_URL          base of the payment provider's API                   required
+  PAYMENT_WEBHOOK_SECRETS       whsec_…,… that sign the provider's webhooks          none: no webhooks
   PAYMENT_PROVIDER_TIMEOUT      of one call                                          default 30s
   PAYMENT_PROVIDER_CONCURRENCY  payments that are with the provider at a time        default 256
   PAYMENT_BREAKER_CALLS         ended in 10 s, before half of them failing counts    default 20
@@ -55,13 +61,28 @@ func (c Config) withDefaults() (Config, error) {
 	if err := c.provider().Validate(); err != nil {
 		return c, fmt.Errorf("PAYMENT_PROVIDER_URL=%q: %w", c.ProviderURL, err)
 	}
+	if _, err := c.sources(); err != nil {
+		return c, err
+	}
 	return c, nil
 }
 
 // provider is the part that the provider's client reads.
 func (c Config) provider() provider.Config {
-	return provider.Config{
-		URL: c.ProviderURL, Timeout: c.ProviderTimeout, Connections: c.ProviderConcurrency,
-		Breaker: provider.Breaker{Calls: c.BreakerCalls, Pause: c.BreakerPause},
+	return provider.Config{URL: c.ProviderURL, Treatment: provider.Treatment{
+		Timeout: c.ProviderTimeout, Connections: c.ProviderConcurrency, Breaker: provider.Breaker{Calls: c.BreakerCalls, Pause: c.BreakerPause},
+	}}
+}
+
+// sources are the providers whose webhooks are taken.
+func (c Config) sources() (map[string]webhook.Source, error) {
+	sources := map[string]webhook.Source{}
+	if len(c.WebhookSecrets) > 0 {
+		source, err := provider.NewWebhooks(c.WebhookSecrets...)
+		if err != nil {
+			return nil, fmt.Errorf("PAYMENT_WEBHOOK_SECRETS: %w", err)
+		}
+		sources[provider.Name] = source
 	}
+	return sources, nil
 }

@@ -57,13 +57,34 @@ func config(t *testing.T) app.Config {
 	}
 }
 
+// each runs a test on both databases.
+func each(t *testing.T, test func(r *rig)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(start(t)) })
+	t.Run("postgres", func(t *testing.T) { test(startOn(t, sqldbtest.PostgresURL(t))) })
+}
+
+// newService wires a service with one webhook secret.
+func newService(t *testing.T, secret string) (*service.Service, error) {
+	cfg := config(t)
+	cfg.Auth.Mode = "none"
+	cfg.WebhookSecrets = []string{secret}
+	return app.New(t.Context(), cfg)
+}
+
 func start(t *testing.T) *rig {
+	t.Helper()
+	return startOn(t, sqldbtest.SQLiteURL(t))
+}
+
+func startOn(t *testing.T, databaseURL string) *rig {
 	t.Helper()
 	r := &rig{T: t, issuer: authtest.NewIssuer(t), provider: providertest.Start(t), said: map[string]int64{}}
 	registry := srfake.New()
 	t.Cleanup(registry.Close)
 	cfg := config(t)
 	cfg.Auth, cfg.SchemaRegistryURL, cfg.ProviderURL = r.issuer.Config(), registry.URL(), r.provider.URL
+	cfg.DatabaseURL, cfg.WebhookSecrets = databaseURL, []string{newSecret, oldSecret}
 	var err error
 	if r.Service, err = app.New(t.Context(), cfg); err != nil {
 		t.Fatal(err)
@@ -178,8 +199,13 @@ func (r *rig) request(orderID string) {
 
 func (r *rig) capture(orderID string) {
 	r.Helper()
-	r.say(orderID, &orderv1.PaymentCaptureRequested{OrderID: orderID, Amount: 2250, Currency: "KRW", OccurredAt: time.Now().UTC()})
+	r.sayCapture(orderID)
 	r.work()
+}
+
+func (r *rig) sayCapture(orderID string) {
+	r.Helper()
+	r.say(orderID, &orderv1.PaymentCaptureRequested{OrderID: orderID, Amount: 2250, Currency: "KRW", OccurredAt: time.Now().UTC()})
 }
 
 func (r *rig) refund(orderID, id string, amount int64) {

@@ -9,6 +9,7 @@ type bank struct {
 	held, taken, letGo, paidBack int64
 	paidBackByRefund             map[string]int64
 	late                         []Operation // on their way: they arrive some time
+	told                         []Notice    // of every operation that was decided, and on its way just as well
 }
 
 func newBank(declines map[Kind]bool) *bank {
@@ -23,6 +24,10 @@ func (b *bank) perform(op Operation) Outcome {
 	out, stored := b.decide(op)
 	if stored {
 		b.answers[op.Key] = out
+		paymentID, refundID := ParseKey(op.Key)
+		b.told = append(b.told, Notice{
+			OrderID: "o1", PaymentID: paymentID, Kind: op.Kind, Succeeded: out.Result == Succeeded, Amount: op.Amount, Currency: "KRW", RefundID: refundID,
+		})
 	}
 	return out
 }

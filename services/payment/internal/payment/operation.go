@@ -1,5 +1,7 @@
 package payment
 
+import "strings"
+
 // Kind is what an operation does.
 type Kind string
 
@@ -81,4 +83,16 @@ func (p *Payment) refunding(id string, amount int64) Operation {
 	op.Key += ":" + id
 	op.RefundID = id
 	return op
+}
+
+// ParseKey reads the payment and the refund, if any, off an operation's key; both are empty for a key that is not ours.
+func ParseKey(key string) (paymentID, refundID string) {
+	parts := strings.SplitN(key, ":", 3)
+	if len(parts) < 2 {
+		return "", ""
+	}
+	if len(parts) == 3 {
+		refundID = parts[2]
+	}
+	return parts[0], refundID
 }

@@ -10,7 +10,8 @@ import (
 
 // Whatever the order service asks for, in any order and number, and however the provider behaves (answers lost, calls
 // arriving late, crashes between a call and its result), at the end no money is held or taken that is not wanted,
-// nothing was authorised or paid back twice, and payment, provider and ledger agree.
+// nothing was authorised or paid back twice, and payment, provider and ledger agree. Webhooks, at any time and in any
+// order and number, change nothing of it; and none that is true is ever taken for a contradiction.
 func TestMoneyAddsUp(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		declines := map[Kind]bool{}
@@ -19,11 +20,13 @@ func TestMoneyAddsUp(t *testing.T) {
 		}
 		w := &world{history: fresh(), bank: newBank(declines)}
 		for range rapid.IntRange(0, 30).Draw(rt, "steps") {
-			switch rapid.SampledFrom([]string{"order", "work", "work", "late"}).Draw(rt, "step") {
+			switch rapid.SampledFrom([]string{"order", "work", "work", "late", "webhook"}).Draw(rt, "step") {
 			case "order":
 				w.orderSays(rt)
 			case "work":
 				w.work(rt)
+			case "webhook":
+				w.webhook(rt)
 			case "late":
 				if n := len(w.bank.late); n > 0 {
 					w.bank.arrive(rapid.IntRange(0, n-1).Draw(rt, "arrives"))
@@ -97,6 +100,30 @@ func (w *world) work(rt *rapid.T) {
 	}
 }
 
+// webhook delivers some notice, maybe once more. A true one is never a contradiction, though its operation's answer may
+// not have come, or never comes; in the end (comeToRest) it agrees.
+func (w *world) webhook(rt *rapid.T) {
+	if len(w.bank.told) == 0 {
+		return
+	}
+	n := rapid.SampledFrom(w.bank.told).Draw(rt, "notice")
+	before := *w.Payment
+	verdict := Judge(w.Payment, n)
+	if verdict.Standing == Contradicts && w.BlockedCode == "" {
+		rt.Fatalf("%+v is said to contradict %+v: %s", n, w.Payment, verdict.Reason)
+	}
+	if before.Facts != w.Facts || before.Wish != w.Wish || before.Work != w.Work {
+		rt.Fatalf("a notice changed the payment")
+	}
+	if verdict.Standing == Open {
+		return
+	}
+	n.Amount++
+	if got := Judge(w.Payment, n); n.Succeeded && got.Standing != Contradicts {
+		rt.Fatalf("%+v is said to be %s of %+v", n, got.Standing, w.Payment)
+	}
+}
+
 // check holds at every moment.
 func (w *world) check(rt *rapid.T) {
 	if w.bank.holds > 1 {
@@ -137,6 +164,11 @@ func (w *world) comeToRest(rt *rapid.T) {
 	w.checkFold(rt)
 	if w.BlockedCode != "" { // a hold that can't be released, and a capture of it may even come late: a person's work
 		return
+	}
+	for _, n := range w.bank.told {
+		if verdict := Judge(w.Payment, n); verdict.Standing != Agrees {
+			rt.Fatalf("at rest %+v is %v of %+v", n, verdict, w.Payment)
+		}
 	}
 	b := w.bank
 	if w.Held() != b.held || w.Captured != b.taken || w.Voided != b.letGo || w.Refunded != b.paidBack {

@@ -23,7 +23,7 @@ const trialCalls = 1
 
 // circuit is the breaker, and since when it has not been closed.
 type circuit struct {
-	*gobreaker.CircuitBreaker[answer]
+	*gobreaker.CircuitBreaker[struct{}]
 	pause  time.Duration
 	opened atomic.Pointer[time.Time] // nil: closed
 }
@@ -58,7 +58,7 @@ func newCircuit(cfg Breaker, log *slog.Logger, m *metrics) *circuit {
 		cfg.Pause = 5 * time.Second
 	}
 	c := &circuit{pause: cfg.Pause}
-	c.CircuitBreaker = gobreaker.NewCircuitBreaker[answer](gobreaker.Settings{
+	c.CircuitBreaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:         "payment provider",
 		MaxRequests:  trialCalls,
 		Interval:     cfg.Window,
@@ -93,5 +93,5 @@ func definite(err error) bool {
 
 func stopped(err error) bool {
 	var failed *Error
-	return errors.As(err, &failed) && failed.stopped
+	return errors.As(err, &failed) && failed.Stopped
 }

@@ -25,7 +25,7 @@ func TestPauseAfter(t *testing.T) {
 func TestRetryAfterCountsFromTheFirstOpening(t *testing.T) {
 	c := newCircuit(Breaker{Calls: 1, Pause: time.Nanosecond}, slog.New(slog.DiscardHandler), newMetrics(nil))
 	call := func(err error) {
-		if _, got := c.Execute(func() (answer, error) { return answer{}, err }); got != err { //nolint:errorlint // the very same
+		if _, got := c.Execute(func() (struct{}, error) { return struct{}{}, err }); got != err { //nolint:errorlint // the very same
 			t.Fatalf("%v, want %v", got, err)
 		}
 	}

@@ -4,15 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"strconv"
 	"time"
-
-	"github.com/sony/gobreaker/v2"
 )
 
 // maxBody bounds an answer; the largest, a payment with its refunds, is some kilobytes.
@@ -34,43 +30,36 @@ type answer struct {
 }
 
 // call makes one call and decodes its answer. Its error is an *Error.
-func (c *Client) call(ctx context.Context, what call, out any) error {
-	started := time.Now()
-	got, err := c.circuit.Execute(func() (answer, error) { return c.exchange(ctx, what) })
-	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
-		return &Error{Class: Paused, RetryAfter: c.circuit.retryAfter(), cause: err}
-	}
-	if err == nil {
-		err = decode(got, out)
-	}
-	c.metrics.observe(what.name, err, time.Since(started))
-	return err
-}
-
-func decode(got answer, out any) error {
-	if err := json.Unmarshal(got.body, out); err != nil {
-		return &Error{Class: Unknown, Status: got.status, cause: fmt.Errorf("decode the provider's answer: %w", err)}
-	}
-	return nil
+func (c *Client) call(ctx context.Context, limit time.Duration, what call, out any) error {
+	return c.Do(ctx, what.name, limit, func(ctx context.Context) error {
+		got, err := c.exchange(ctx, what)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(got.body, out); err != nil {
+			return &Error{Class: Unknown, Status: got.status, Cause: fmt.Errorf("decode the provider's answer: %w", err)}
+		}
+		return nil
+	})
 }
 
 // exchange sends the call and reads the whole answer; anything but a success is an *Error.
 func (c *Client) exchange(ctx context.Context, what call) (answer, error) {
 	request, sent, err := c.request(ctx, what)
 	if err != nil {
-		return answer{}, &Error{Class: Permanent, Code: "invalid_request", Reason: "The payment could not be expressed.", cause: err}
+		return answer{}, &Error{Class: Permanent, Code: "invalid_request", Reason: "The payment could not be expressed.", Cause: err}
 	}
-	response, err := c.http.Do(request)
+	response, err := c.HTTP().Do(request)
 	if err != nil {
-		return answer{}, lost(ctx, err, *sent)
+		return answer{}, Lost(ctx, err, *sent)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return answer{}, lost(ctx, err, true)
+		return answer{}, Lost(ctx, err, true)
 	case len(body) > maxBody:
-		return answer{}, &Error{Class: Unknown, Status: response.StatusCode, cause: fmt.Errorf("the provider's answer is larger than %d bytes", maxBody)}
+		return answer{}, &Error{Class: Unknown, Status: response.StatusCode, Cause: fmt.Errorf("the provider's answer is larger than %d bytes", maxBody)}
 	}
 	got := answer{status: response.StatusCode, header: response.Header, body: body}
 	if got.status < 200 || got.status > 299 {
@@ -79,11 +68,9 @@ func (c *Client) exchange(ctx context.Context, what call) (answer, error) {
 	return got, nil
 }
 
-// request builds the HTTP request. sent becomes true as soon as a connection is at hand: from then on the provider may
-// have heard of it.
+// request builds the HTTP request. What it answers with becomes true as soon as a connection is at hand.
 func (c *Client) request(ctx context.Context, what call) (*http.Request, *bool, error) {
-	sent := new(bool)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { *sent = true }})
+	ctx, sent := Watched(ctx)
 	var body io.Reader
 	if what.in != nil {
 		text, err := json.Marshal(what.in)
@@ -107,17 +94,8 @@ func (c *Client) request(ctx context.Context, what call) (*http.Request, *bool, 
 	return request, sent, nil
 }
 
-// lost is a call without an answer.
-func lost(ctx context.Context, cause error, sent bool) *Error {
-	class := Unavailable
-	if sent {
-		class = Unknown
-	}
-	return &Error{Class: class, stopped: errors.Is(context.Cause(ctx), context.Canceled), cause: cause}
-}
-
-// retryAfter is the header's wish: seconds, or a date, which is compared with the answer's own date.
-func retryAfter(header http.Header) time.Duration {
+// RetryAfter is the header's wish: seconds, or a date, which is compared with the answer's own date.
+func RetryAfter(header http.Header) time.Duration {
 	text := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil {
 		return max(0, time.Duration(min(seconds, 24*60*60))*time.Second)

@@ -31,9 +31,8 @@ type Error struct {
 	Code       string // the provider's
 	Reason     string // the provider's words
 	RetryAfter time.Duration
-
-	stopped bool // the caller's own doing: it says nothing about the provider
-	cause   error
+	Stopped    bool // the caller's own doing: it says nothing about the provider
+	Cause      error
 }
 
 func (e *Error) Error() string {
@@ -48,22 +47,22 @@ func (e *Error) Error() string {
 	if e.Reason != "" {
 		fmt.Fprintf(&b, ": %s", e.Reason)
 	}
-	if e.cause != nil {
-		fmt.Fprintf(&b, ": %v", e.cause)
+	if e.Cause != nil {
+		fmt.Fprintf(&b, ": %v", e.Cause)
 	}
 	return b.String()
 }
 
 // Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error { return e.Cause }
 
-// asError is the error as an *Error; any other leaves open what happened.
-func asError(err error) *Error {
+// AsError is the error as an *Error; any other leaves open what happened.
+func AsError(err error) *Error {
 	var failed *Error
 	if errors.As(err, &failed) {
 		return failed
 	}
-	return &Error{Class: Unknown, cause: err}
+	return &Error{Class: Unknown, Cause: err}
 }
 
 // refusal is the error of an answer that is no success.
@@ -77,8 +76,8 @@ func refusal(got answer) *Error {
 	}
 	_ = json.Unmarshal(got.body, &body) // an answer of a proxy may be anything: the status decides then
 	e := &Error{
-		Class: Unknown, Status: got.status, Code: clean(body.Error.Code, 64), Reason: clean(body.Error.Message, 500),
-		RetryAfter: retryAfter(got.header),
+		Class: Unknown, Status: got.status, Code: Clean(body.Error.Code, 64), Reason: Clean(body.Error.Message, 500),
+		RetryAfter: RetryAfter(got.header),
 	}
 	switch got.status {
 	case http.StatusPaymentRequired:
@@ -105,8 +104,8 @@ func refusal(got answer) *Error {
 	return e
 }
 
-// clean makes a foreign text fit to be stored and shown: no NUL, which PostgreSQL refuses, and not endless.
-func clean(text string, most int) string {
+// Clean makes a foreign text fit to be stored and shown: no NUL, which PostgreSQL refuses, and not endless.
+func Clean(text string, most int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "")
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most])
@@ -114,8 +113,8 @@ func clean(text string, most int) string {
 	return text
 }
 
-// outcome is what the failed call means for the operation.
-func (e *Error) outcome() payment.Outcome {
+// Outcome is what the failed call means for the operation.
+func (e *Error) Outcome() payment.Outcome {
 	out := payment.Outcome{Code: e.Code, Reason: e.Reason, RetryAfter: e.RetryAfter, Cause: e}
 	switch e.Class {
 	case Declined, Permanent, Conflict:

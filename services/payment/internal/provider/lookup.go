@@ -23,17 +23,17 @@ func (c *Client) LookUp(ctx context.Context, p *payment.Payment, op payment.Oper
 	if err == nil {
 		return out, known
 	}
-	return unanswered(err), true
+	return Unanswered(err), true
 }
 
-// unanswered is the outcome of an operation whose look-up failed. A refused look-up, by a proxy perhaps, refuses nothing
+// Unanswered is the outcome of an operation whose look-up failed. A refused look-up, by a proxy perhaps, refuses nothing
 // but the look-up.
-func unanswered(err error) payment.Outcome {
-	failed := *asError(err)
+func Unanswered(err error) payment.Outcome {
+	failed := *AsError(err)
 	if failed.Class != Unavailable && failed.Class != Paused {
 		failed.Class = Unknown
 	}
-	return failed.outcome()
+	return failed.Outcome()
 }
 
 func (c *Client) byKey(ctx context.Context, op payment.Operation) (out payment.Outcome, known bool, err error) {
@@ -48,9 +48,9 @@ func (c *Client) byKey(ctx context.Context, op payment.Operation) (out payment.O
 	case operationSucceeded:
 		return payment.Outcome{Result: payment.Succeeded, Provider: Name, Reference: found.PaymentID, Amount: found.Amount}, true, nil
 	case operationDeclined:
-		return payment.Outcome{Result: payment.Refused, Code: clean(found.Error.Code, 64), Reason: clean(found.Error.Message, 500)}, true, nil
+		return payment.Outcome{Result: payment.Refused, Code: Clean(found.Error.Code, 64), Reason: Clean(found.Error.Message, 500)}, true, nil
 	case operationProcessing:
-		return out, false, &Error{Class: Unknown, cause: errors.New("the provider still works on it")}
+		return out, false, &Error{Class: Unknown, Cause: errors.New("the provider still works on it")}
 	}
 	return out, false, fmt.Errorf("an operation in the unknown state %q", found.Status)
 }
@@ -62,7 +62,7 @@ func (c *Client) byPayment(ctx context.Context, p *payment.Payment, op payment.O
 	var state paymentBody
 	if err := c.get(ctx, "get payment", paymentPath(p), &state); err != nil {
 		if notFound(err, codePaymentNotFound) { // a payment that does not exist will never move money
-			return asError(err).outcome(), true, nil
+			return AsError(err).Outcome(), true, nil
 		}
 		return out, false, err
 	}
@@ -100,7 +100,7 @@ func fate(state paymentBody, op payment.Operation) (out payment.Outcome, known b
 	done := payment.Outcome{Result: payment.Succeeded, Provider: Name, Reference: state.ID}
 	overtaken := payment.Outcome{
 		Result: payment.Overtaken, Captured: state.AmountCaptured,
-		Code: "payment_" + clean(state.Status, 32), Reason: fmt.Sprintf("The payment is already %s at the provider.", clean(state.Status, 32)),
+		Code: "payment_" + Clean(state.Status, 32), Reason: fmt.Sprintf("The payment is already %s at the provider.", Clean(state.Status, 32)),
 	}
 	switch state.Status {
 	case stateAuthorized:
@@ -123,6 +123,6 @@ func fate(state paymentBody, op payment.Operation) (out payment.Outcome, known b
 
 // notFound tells whether the provider itself, and nothing in between, says that there is no such thing.
 func notFound(err error, code string) bool {
-	failed := asError(err)
+	failed := AsError(err)
 	return failed.Status == http.StatusNotFound && failed.Code == code
 }

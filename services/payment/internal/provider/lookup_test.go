@@ -80,7 +80,7 @@ func TestLookUpOfADecline(t *testing.T) {
 }
 
 func TestLookUpWhileTheProviderWorksOnIt(t *testing.T) {
-	fake, c := start(t, provider.Config{Timeout: 100 * time.Millisecond})
+	fake, c := start(t, provider.Config{Treatment: provider.Treatment{Timeout: 100 * time.Millisecond}})
 	fake.Behave = func(providertest.Call) providertest.Mode { return providertest.Processing }
 	c.Perform(t.Context(), order(), op(payment.KindAuthorize, 2250))
 	if out, known := c.LookUp(t.Context(), order(), op(payment.KindAuthorize, 2250)); !known || out.Result != payment.Unknown {

@@ -14,11 +14,11 @@ func (c *Client) Perform(ctx context.Context, p *payment.Payment, op payment.Ope
 	if err == nil {
 		return payment.Outcome{Result: payment.Succeeded, Provider: Name, Reference: reference, Amount: amount}
 	}
-	failed := asError(err)
+	failed := AsError(err)
 	if failed.Class == Conflict {
 		return c.resolve(ctx, p, op, failed)
 	}
-	return failed.outcome()
+	return failed.Outcome()
 }
 
 func (c *Client) perform(ctx context.Context, p *payment.Payment, op payment.Operation) (amount int64, reference string, err error) {
@@ -30,23 +30,23 @@ func (c *Client) perform(ctx context.Context, p *payment.Payment, op payment.Ope
 		if err == nil && (after.ID == "" || after.Currency != p.Currency) {
 			err = fmt.Errorf("asked for %s, authorised %s as %q", p.Currency, after.Currency, after.ID)
 		}
-		return after.Amount, after.ID, agrees(err, op.Amount, after.Amount)
+		return after.Amount, after.ID, Agrees(err, op.Amount, after.Amount)
 	case payment.KindCapture:
 		err = c.post(ctx, "capture", paymentPath(p)+"/capture", op.Key, amountBody{op.Amount}, &after)
-		return after.AmountCaptured, p.ProviderReference, agrees(err, op.Amount, after.AmountCaptured)
+		return after.AmountCaptured, p.ProviderReference, Agrees(err, op.Amount, after.AmountCaptured)
 	case payment.KindVoid:
 		err = c.post(ctx, "void", paymentPath(p)+"/void", op.Key, struct{}{}, &after)
-		return after.AmountVoided, p.ProviderReference, agrees(err, op.Amount, after.AmountVoided)
+		return after.AmountVoided, p.ProviderReference, Agrees(err, op.Amount, after.AmountVoided)
 	case payment.KindRefund:
 		var refund refundBody
 		err = c.post(ctx, "refund", paymentPath(p)+"/refunds", op.Key, amountBody{op.Amount}, &refund)
-		return refund.Amount, p.ProviderReference, agrees(err, op.Amount, refund.Amount)
+		return refund.Amount, p.ProviderReference, Agrees(err, op.Amount, refund.Amount)
 	}
 	return 0, "", &Error{Class: Permanent, Code: "unknown_operation", Reason: fmt.Sprintf("The provider knows no %s.", op.Kind)}
 }
 
-// agrees makes a success that moved another sum than was asked for an unknown outcome.
-func agrees(err error, asked, moved int64) error {
+// Agrees makes a success that moved another sum than was asked for an unknown outcome.
+func Agrees(err error, asked, moved int64) error {
 	if err == nil && asked != moved {
 		return fmt.Errorf("asked for %d, moved %d", asked, moved)
 	}
@@ -59,7 +59,7 @@ func (c *Client) resolve(ctx context.Context, p *payment.Payment, op payment.Ope
 	out, known := c.LookUp(ctx, p, op)
 	switch {
 	case !known:
-		return conflict.outcome()
+		return conflict.Outcome()
 	case !out.Definite():
 		out.Result = payment.Unknown
 	}

@@ -91,7 +91,7 @@ func TestModes(t *testing.T) {
 		providertest.LoseAnswer:  {Result: payment.Unknown},
 		providertest.Hang:        {Result: payment.Unknown},
 	} {
-		fake, c := start(t, provider.Config{Timeout: 100 * time.Millisecond})
+		fake, c := start(t, provider.Config{Treatment: provider.Treatment{Timeout: 100 * time.Millisecond}})
 		fake.Behave = func(providertest.Call) providertest.Mode { return mode }
 		out := c.Perform(t.Context(), order(), op(payment.KindAuthorize, 2250))
 		if out.Result != want.Result || out.RetryAfter != want.RetryAfter {
@@ -200,7 +200,8 @@ func TestRetryAfter(t *testing.T) {
 
 func TestBadConfiguration(t *testing.T) {
 	for _, cfg := range []provider.Config{
-		{}, {URL: "localhost:80"}, {URL: "ftp://host"}, {URL: "http://"}, {URL: "http://host", Timeout: -1}, {URL: "http://host", Connections: -1},
+		{}, {URL: "localhost:80"}, {URL: "ftp://host"}, {URL: "http://"},
+		{URL: "http://host", Treatment: provider.Treatment{Timeout: -1}}, {URL: "http://host", Treatment: provider.Treatment{Connections: -1}},
 	} {
 		if _, err := provider.New(cfg); err == nil {
 			t.Errorf("%+v is accepted", cfg)
@@ -211,7 +212,7 @@ func TestBadConfiguration(t *testing.T) {
 // The circuit opens when half of the calls fail: the provider is left alone, nothing counts as tried. After the pause it
 // closes again once calls succeed.
 func TestCircuit(t *testing.T) {
-	fake, c := start(t, provider.Config{Breaker: provider.Breaker{Calls: 4, Pause: 50 * time.Millisecond}})
+	fake, c := start(t, provider.Config{Treatment: provider.Treatment{Breaker: provider.Breaker{Calls: 4, Pause: 50 * time.Millisecond}}})
 	var away atomic.Bool
 	away.Store(true)
 	fake.Behave = func(providertest.Call) providertest.Mode {
@@ -262,7 +263,7 @@ func TestCircuit(t *testing.T) {
 
 // Definite refusals say that the provider works.
 func TestRefusalsDoNotOpenTheCircuit(t *testing.T) {
-	fake, c := start(t, provider.Config{Breaker: provider.Breaker{Calls: 2, Pause: time.Hour}})
+	fake, c := start(t, provider.Config{Treatment: provider.Treatment{Breaker: provider.Breaker{Calls: 2, Pause: time.Hour}}})
 	fake.Behave = func(providertest.Call) providertest.Mode { return providertest.Decline }
 	for range 10 {
 		if out := c.Perform(t.Context(), order(), op(payment.KindAuthorize, 2250)); out.Result != payment.Refused {

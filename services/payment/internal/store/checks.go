@@ -19,6 +19,7 @@ func Checks(decode outbox.Decode) []check.Check {
 		{Name: "every ledger journal adds up to 0", Run: journalsBalance},
 		{Name: "the ledger holds what the payments say", Run: ledgerAgrees},
 		{Name: "every payment is where it is wanted", Run: allSettled},
+		{Name: "no webhook contradicts a payment", Run: noContradiction},
 	}
 }
 
@@ -79,6 +80,15 @@ func unsettled(p *payment.Payment) string {
 		words += ", blocked by " + p.BlockedCode
 	}
 	return words
+}
+
+func noContradiction(ctx context.Context, q sqldb.Querier) (result check.Result, err error) {
+	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM notices").Scan(&result.Count); err != nil {
+		return result, fmt.Errorf("count notices: %w", err)
+	}
+	result.Violations, err = violations(ctx, q, fmt.Sprintf(`SELECT 'order ' || order_id || ': event ' || event_id || ' of ' || provider || ' says ' || type || ' of ' || amount || ' ' || currency || ': ' || reason
+		FROM notices WHERE standing = '%s' ORDER BY received_at, event_id LIMIT 100`, payment.Contradicts))
+	return result, err
 }
 
 func violations(ctx context.Context, q sqldb.Querier, query string) ([]string, error) {

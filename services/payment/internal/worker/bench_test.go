@@ -30,7 +30,7 @@ func BenchmarkAuthorizeAndCapture(b *testing.B) {
 		b.Fatal(err)
 	}
 	payments := store.New(outbox.NewWriter("payment", encode))
-	client, err := provider.New(provider.Config{URL: providertest.Start(b).URL, Connections: 256})
+	client, err := provider.New(provider.Config{URL: providertest.Start(b).URL, Treatment: provider.Treatment{Connections: 256}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -56,6 +56,8 @@ type fixture struct {
 	client   *provider.Client
 	worker   *worker.Worker
 	jobs     *jobs.Worker
+	judge    *worker.Judge
+	notices  *jobs.Worker
 }
 
 func each(t *testing.T, test func(f *fixture)) {
@@ -74,7 +76,9 @@ func start(t *testing.T, url string) *fixture {
 	f.store = store.New(outbox.NewWriter("payment", encode))
 	f.provider = providertest.Start(t)
 	var err error
-	f.client, err = provider.New(provider.Config{URL: f.provider.URL, Timeout: 250 * time.Millisecond, Breaker: provider.Breaker{Calls: 1000}})
+	f.client, err = provider.New(provider.Config{
+		URL: f.provider.URL, Treatment: provider.Treatment{Timeout: 250 * time.Millisecond, Breaker: provider.Breaker{Calls: 1000}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,6 +86,8 @@ func start(t *testing.T, url string) *fixture {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	f.worker = worker.New(f.db, f.store, f.client, quiet)
 	f.jobs = jobs.NewWorker(jobs.Config[*worker.Answer]{DB: f.db, Kind: worker.Kind, Handle: f.worker.Handle, Store: f.worker.Store, Log: quiet})
+	f.judge = worker.NewJudge(f.db, quiet, nil)
+	f.notices = jobs.NewWorker(jobs.Config[*store.Notice]{DB: f.db, Kind: worker.NoticeKind, Handle: f.judge.Handle, Store: f.judge.Store, Log: quiet})
 	return f
 }
 

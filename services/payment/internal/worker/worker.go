@@ -12,23 +12,30 @@ import (
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/kit/telemetry"
 	"orderflow.example/payment/internal/payment"
-	"orderflow.example/payment/internal/provider"
 	"orderflow.example/payment/internal/store"
 )
 
 // Kind is that of the jobs; their key is the order's id. So one operation runs at a time for a payment.
 const Kind = "provider"
 
+// Provider carries operations out. It says which provider it is, does an operation under its key, and finds out what
+// became of one that may have reached the provider; false: it never took effect.
+type Provider interface {
+	Name() string
+	Perform(ctx context.Context, p *payment.Payment, op payment.Operation) payment.Outcome
+	LookUp(ctx context.Context, p *payment.Payment, op payment.Operation) (payment.Outcome, bool)
+}
+
 // Worker handles the jobs.
 type Worker struct {
 	db       *sqldb.DB
 	store    *store.Store
-	provider *provider.Client
+	provider Provider
 	log      *slog.Logger
 }
 
 // New makes a worker.
-func New(db *sqldb.DB, s *store.Store, p *provider.Client, log *slog.Logger) *Worker {
+func New(db *sqldb.DB, s *store.Store, p Provider, log *slog.Logger) *Worker {
 	return &Worker{db: db, store: s, provider: p, log: log}
 }
 
@@ -86,6 +93,9 @@ func doubt(p *payment.Payment, job jobs.Job) {
 func (w *Worker) ask(ctx context.Context, p *payment.Payment, op payment.Operation) payment.Outcome {
 	if op.Kind == payment.KindAbandon {
 		return payment.Outcome{Result: payment.Succeeded}
+	}
+	if p.Provider != "" && p.Provider != w.provider.Name() { // to ask another one could only lead to a wrong refusal
+		return payment.Outcome{Result: payment.Unavailable, Cause: fmt.Errorf("the money is held by %s, and the provider here is %s", p.Provider, w.provider.Name())}
 	}
 	if p.InDoubt {
 		if out, known := w.provider.LookUp(ctx, p, op); known {

@@ -42,13 +42,25 @@ func (p *Provider) move(kind string) http.HandlerFunc {
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler)
 		case lost:
-			panic(http.ErrAbortHandler)
+			cut(w)
 		}
 		if status == 503 {
 			w.Header().Set("Retry-After", "2")
 		}
 		write(w, status, answer)
 	}
+}
+
+// cut ends the connection in the middle of the answer's first line, and does not return. With no byte sent, Go's client would
+// repeat a call that carries an idempotency key by itself, and its user would never see the loss.
+func cut(w http.ResponseWriter) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err == nil {
+		_, _ = buffered.WriteString("HTTP/") // whether these bytes arrive makes no difference
+		_ = buffered.Flush()
+		_ = conn.Close()
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // take decides on a call; status 0: it hangs.
@@ -81,8 +93,21 @@ func (p *Provider) take(call Call, id string, in body) (status int, answer any, 
 	status, answer, operation := p.decide(call, id, in, mode)
 	if status < 300 || status == 402 {
 		p.answers[call.Key] = stored{call, status, answer, operation}
+		p.tell(call, in.Amount, operation)
 	}
 	return status, answer, mode == LoseAnswer
+}
+
+func (p *Provider) tell(call Call, amount int64, operation map[string]any) {
+	told := Told{Call: call, Amount: amount, Declined: operation["status"] == "declined"}
+	told.PaymentID, _ = operation["payment_id"].(string)
+	if of := p.byID[told.PaymentID]; of != nil {
+		told.Reference = of.Reference
+		if call.Kind == "void" {
+			told.Amount = of.Amount
+		}
+	}
+	p.Told = append(p.Told, told)
 }
 
 func (p *Provider) decide(call Call, id string, in body, mode Mode) (status int, answer any, operation map[string]any) {

@@ -41,6 +41,14 @@ type Refund struct {
 // Call is one call that moves money, as it arrived.
 type Call struct{ Kind, Key, Reference string }
 
+// Told is an operation that was decided, as a webhook tells of it.
+type Told struct {
+	Call
+	PaymentID string // empty: an authorisation was declined
+	Amount    int64
+	Declined  bool
+}
+
 // Provider is the provider. Its fields may be changed between calls, under Lock.
 type Provider struct {
 	sync.Mutex
@@ -52,6 +60,7 @@ type Provider struct {
 
 	Calls   []Call // that move money, in the order of their arrival
 	Reads   int    // look-ups
+	Told    []Told // what webhooks would tell, in the order in which it took effect
 	answers map[string]stored
 	working map[string]bool
 	byID    map[string]*Payment
