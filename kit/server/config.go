@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	"orderflow.example/kit/auth"
+	"orderflow.example/kit/redisdb"
 )
 
 // Config is what an operator sets. A service fills in its own default addresses before the environment is read.
@@ -28,7 +29,8 @@ type Config struct {
 	ClientTimeout   time.Duration `env:"CLIENT_TIMEOUT" envDefault:"30s"`     // for a REST client to send its body, and to take what is written
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s"`   // for the running calls at a stop
 
-	TLS TLSConfig
+	RateLimits RateLimits
+	TLS        TLSConfig
 
 	CORSOrigins  []string `env:"CORS_ALLOWED_ORIGINS"` // whose scripts in browsers may call REST; empty: of none
 	AllowedHosts []string `env:"ALLOWED_HOSTS"`        // under which REST is answered; empty: any in development, else loopback
@@ -41,6 +43,9 @@ func (c Config) Validate(environment string) error {
 		return err
 	}
 	if err := checkHosts(trimmed(c.AllowedHosts)); err != nil {
+		return err
+	}
+	if err := c.RateLimits.Validate(); err != nil {
 		return err
 	}
 	return checkOrigins(trimmed(c.CORSOrigins), environment)
@@ -76,6 +81,7 @@ type Options struct {
 	Tracer      trace.TracerProvider // nil: an incoming trace is passed on, none is begun
 	Verifier    *auth.Verifier
 	Rules       map[string]auth.Rule // by full method; each registered method needs one
+	Redis       *redisdb.Client      // shares the rate limits with the other replicas; nil: each has its own
 
 	Register func(grpc.ServiceRegistrar)
 	Gateway  []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error // the generated Register…Handler

@@ -25,6 +25,7 @@ type rest struct {
 	log     *slog.Logger
 	tracer  trace.Tracer
 	metrics *metrics
+	limits  *rateLimits
 	openAPI []byte
 	gateway *runtime.ServeMux
 	hosts   hosts
@@ -33,7 +34,7 @@ type rest struct {
 	patience time.Duration
 }
 
-func newREST(cfg Config, opts Options, metrics *metrics, conn *grpc.ClientConn) (*rest, error) {
+func newREST(cfg Config, opts Options, metrics *metrics, limits *rateLimits, conn *grpc.ClientConn) (*rest, error) {
 	gateway, err := newGateway(cfg, opts, conn)
 	if err != nil {
 		return nil, err
@@ -42,6 +43,7 @@ func newREST(cfg Config, opts Options, metrics *metrics, conn *grpc.ClientConn) 
 		log:     opts.Log,
 		tracer:  opts.Tracer.Tracer(tracerName),
 		metrics: metrics,
+		limits:  limits,
 		openAPI: opts.OpenAPI,
 		gateway: gateway,
 		hosts:   newHosts(trimmed(cfg.AllowedHosts), opts.Environment),
@@ -70,7 +72,7 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).SetReadDeadline(began.Add(h.patience)) // if it can't be set, the connection is gone
 	}
 	h.serve(rec, r)
-	rec.begin()  // if nothing was written
+	rec.begin()                // if nothing was written
 	rec.extend(2 * h.patience) // for what is still buffered, which net/http sends once it has read the rest of a body, or given up on it
 	took := time.Since(began)
 	h.metrics.countRequest(r.Method, rec.route, rec.status, took)
@@ -80,7 +82,7 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		slog.Int("status", rec.status),
 		tookMillis(took),
 		slog.String("user_agent", clip(r.UserAgent())),
-		slog.String("address", hostOf(r.RemoteAddr)),
+		slog.String("address", h.limits.proxies.ofRequest(r)),
 	)
 }
 
@@ -101,6 +103,10 @@ func (h *rest) serve(rec *recorder, r *http.Request) {
 }
 
 func (h *rest) route(rec *recorder, r *http.Request) {
+	if err := h.limits.request(r); err != nil {
+		writeError(rec, r, err)
+		return
+	}
 	if h.openAPI != nil && r.URL.Path == openAPIPath {
 		h.serveOpenAPI(rec, r)
 		return

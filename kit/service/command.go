@@ -201,6 +201,7 @@ const sharedVariables = `  ENVIRONMENT               shown by /info and in the l
   KAFKA_REPLICATION         of a topic created so                                    default 1
   SCHEMA_REGISTRY_URL       Confluent API                                            required
   SCHEMA_REGISTER           register schemas at start instead of looking them up     default false
+  REDIS_URL                 redis://… or rediss://…; shares rate limits and caches   default none
   HTTP_ADDR, GRPC_ADDR, ADMIN_ADDR   host:port to listen on                          required
   TLS_CERT_FILE, TLS_KEY_FILE        encrypt REST and gRPC; PEM, reloaded             plain without them
   TLS_CLIENT_CA_FILE        every client must show a certificate of these            not asked for
@@ -210,6 +211,9 @@ const sharedVariables = `  ENVIRONMENT               shown by /info and in the l
                             *.example.com for subdomains, ports don't count          else localhost
   CORS_ALLOWED_ORIGINS      whose scripts in browsers may call REST;                 default none
                             https://shop.example.com,… (* in development only)
+  RATE_LIMIT_USER, RATE_LIMIT_USER_BURST         requests a second, and at once      default 50, 100; 0: no limit
+  RATE_LIMIT_ADDRESS, RATE_LIMIT_ADDRESS_BURST   likewise, of a client address       default 200, 400; 0: no limit
+  TRUSTED_PROXIES           address or CIDR,… that X-Forwarded-For is believed of    default none
   AUTH_MODE                 oidc, or none (on loopback only)                         default oidc
   AUTH_ISSUER, AUTH_AUDIENCE         of the tokens                                   required with oidc
   LOG_LEVEL                 debug, info, warn or error                               default info
