@@ -10,7 +10,6 @@ import (
 	"orderflow.example/inventory/internal/inventory"
 	"orderflow.example/inventory/internal/store"
 	"orderflow.example/kit/auth"
-	"orderflow.example/kit/errs"
 	"orderflow.example/kit/etag"
 	"orderflow.example/kit/idempotency"
 	"orderflow.example/kit/sqldb"
@@ -22,6 +21,8 @@ import (
 type Config struct {
 	DB    *sqldb.DB
 	Store *store.Store
+
+	ImportMaxRows int // of one ImportProducts, which remembers their ids
 }
 
 // Server implements InventoryService.
@@ -51,14 +52,14 @@ func free(ctx context.Context, tx *sqldb.Tx, work *store.Work, id, sku string) e
 		return err
 	}
 	if work.Shelf()[id] != nil {
-		return errs.New(errs.AlreadyExists, "PRODUCT_EXISTS", "product %s exists already", id).With("product_id", id)
+		return store.ProductExists(id)
 	}
 	owner, err := store.SKUOwner(ctx, tx, sku)
 	if err != nil {
 		return err
 	}
 	if owner != "" {
-		return errs.New(errs.AlreadyExists, "SKU_EXISTS", "SKU %s is product %s's", sku, owner).With("product_id", owner)
+		return store.SKUTaken(sku, owner)
 	}
 	return nil
 }
