@@ -242,7 +242,7 @@ func TestClientOfEventsDoesNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "GET /v1/shelves/full:events HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n", r.bearer()); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET /v1/shelves/full:events HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\n\r\n", r.bearer()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Read(make([]byte, 1)); err != nil { // it has begun

@@ -16,6 +16,7 @@ import (
 	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/kit/telemetry"
+	"orderflow.example/order/internal/cache"
 	"orderflow.example/order/internal/order"
 	"orderflow.example/order/internal/store"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
@@ -32,6 +33,7 @@ const (
 type Config struct {
 	DB                   *sqldb.DB
 	Store                *store.Store
+	Cache                *cache.Cache  // nil: every read asks the database
 	Decode               outbox.Decode // of the service's own events, for timelines
 	Limits               order.Limits  // for the deadlines of sagas
 	PaymentTokenRequired bool
@@ -143,20 +145,33 @@ func (s *Server) lookUp(ctx context.Context, id string) *order.Order {
 
 // GetOrder reads one order.
 func (s *Server) GetOrder(ctx context.Context, req *orderv1.GetOrderRequest) (*orderv1.Order, error) {
-	o, err := store.Get(ctx, s.cfg.DB, readOwner(auth.FromContext(ctx)), req.GetOrderId())
+	owner := readOwner(auth.FromContext(ctx))
+	message, err := s.cfg.Cache.Order(ctx, owner, req.GetOrderId(), func(ctx context.Context) (*orderv1.Order, error) {
+		return messageOf(store.Get(ctx, s.cfg.DB, owner, req.GetOrderId()))
+	})
 	if err != nil {
 		return nil, err
 	}
-	return tagged(ctx, orderMessage(o))
+	return tagged(ctx, message)
 }
 
 // GetOrderByNumber reads one order by the number that people read.
 func (s *Server) GetOrderByNumber(ctx context.Context, req *orderv1.GetOrderByNumberRequest) (*orderv1.Order, error) {
-	o, err := store.GetByNumber(ctx, s.cfg.DB, readOwner(auth.FromContext(ctx)), req.GetOrderNumber())
+	owner := readOwner(auth.FromContext(ctx))
+	message, err := s.cfg.Cache.OrderByNumber(ctx, owner, req.GetOrderNumber(), func(ctx context.Context) (*orderv1.Order, error) {
+		return messageOf(store.GetByNumber(ctx, s.cfg.DB, owner, req.GetOrderNumber()))
+	})
 	if err != nil {
 		return nil, err
 	}
-	return tagged(ctx, orderMessage(o))
+	return tagged(ctx, message)
+}
+
+func messageOf(o *order.Order, err error) (*orderv1.Order, error) {
+	if err != nil {
+		return nil, err
+	}
+	return orderMessage(o), nil
 }
 
 // cause of what a call does is no event, but the call's trace goes on.
