@@ -15,6 +15,7 @@ import (
 	"orderflow.example/order/internal/cache"
 	"orderflow.example/order/internal/events"
 	"orderflow.example/order/internal/store"
+	"orderflow.example/order/internal/watch"
 	"orderflow.example/proto/access"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 	"orderflow.example/proto/openapi"
@@ -50,6 +51,10 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	heartbeat, err := cfg.heartbeat()
+	if err != nil {
+		return nil, err
+	}
 	s, err := service.Open(ctx, cfg.Config, Spec())
 	if err != nil {
 		return nil, err
@@ -78,8 +83,12 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		s.Timers = append(s.Timers, &timer.Timer{Name: "order_cache", Every: time.Second, Fire: reads.Keep, Log: s.Log})
 	}
 
+	hub, err := watch.NewHub(s.DB, s.Log, s.Telemetry.Metrics)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	methods, err := api.New(api.Config{
-		DB: s.DB, Store: orders, Cache: reads, Decode: s.Codec.Decode, Limits: limits,
+		DB: s.DB, Store: orders, Cache: reads, Hub: hub, Decode: s.Codec.Decode, Limits: limits,
 		PaymentTokenRequired: cfg.PaymentTokenRequired, MaxUnpaidOrders: maxUnpaid, Metrics: s.Telemetry.Metrics,
 	})
 	if err != nil {
@@ -95,6 +104,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.API.Routes = append(s.API.Routes, watchRoute(heartbeat))
 	s.Checks = checks(s, limits)
 	return s, nil
 }

@@ -19,6 +19,7 @@ import (
 	"orderflow.example/order/internal/cache"
 	"orderflow.example/order/internal/order"
 	"orderflow.example/order/internal/store"
+	"orderflow.example/order/internal/watch"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 )
 
@@ -37,7 +38,8 @@ type Config struct {
 	Decode               outbox.Decode // of the service's own events, for timelines
 	Limits               order.Limits  // for the deadlines of sagas
 	PaymentTokenRequired bool
-	MaxUnpaidOrders      int64 // of a customer; 0: any number
+	MaxUnpaidOrders      int64      // of a customer; 0: any number
+	Hub                  *watch.Hub // wakes WatchOrder
 	Metrics              prometheus.Registerer
 }
 

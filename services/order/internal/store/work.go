@@ -96,6 +96,9 @@ func (w *Work) Flush(ctx context.Context) error {
 		return fmt.Errorf("save the summary of orders: %w", err)
 	}
 	w.announce()
+	if len(w.dirty)+len(w.witnessed) > 0 {
+		w.tx.Wake(Changed)
+	}
 	w.dirty, w.counted, w.drafts, w.witnessed = nil, map[string]order.Figures{}, nil, nil
 	return nil
 }
