@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -169,7 +171,15 @@ func (s *Simulator) listPayments(w http.ResponseWriter, r *http.Request) {
 		}
 		limit = n
 	}
-	page, next, refused := s.bank.list(query.Get("reference"), query.Get("after"), limit)
+	var since time.Time
+	if text := query.Get("created_after"); text != "" {
+		var err error
+		if since, err = time.Parse(time.RFC3339, text); err != nil {
+			refuse(w, invalid("created_after", "created_after must be a time as in RFC 3339"))
+			return
+		}
+	}
+	page, next, refused := s.bank.list(query.Get("reference"), query.Get("after"), since, limit)
 	if refused != nil {
 		refuse(w, refused)
 		return
@@ -182,7 +192,11 @@ func (s *Simulator) listPayments(w http.ResponseWriter, r *http.Request) {
 
 func checkAmount(amount int64) *Error {
 	if amount < 1 || amount > maxAmount {
-		return invalid("amount", "amount must be 1 to %d minor units", int64(maxAmount))
+		e := invalid("amount", "amount must be 1 to %d minor units", int64(maxAmount))
+		if amount > maxAmount {
+			e.Code, e.Message = "amount_too_large", fmt.Sprintf("%d minor units are more than the %d that can be paid at once.", amount, int64(maxAmount))
+		}
+		return e
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package simulator
 import (
 	"net/http"
 	"slices"
+	"sort"
+	"time"
 )
 
 // get returns a payment once it is on disk.
@@ -21,15 +23,18 @@ func (b *bank) get(id string) (Payment, *Error) {
 	return out, nil
 }
 
-// list returns payments in order of creation: all, or those of a reference, after the payment named, at most limit (0: all).
-// next is the id to go on after, or empty at the end.
-func (b *bank) list(reference, after string, limit int) (page []Payment, next string, refused *Error) {
+// list returns payments in order of creation: all, or those of a reference, made at the instant or later, after the payment
+// named, at most limit (0: all). next is the id to go on after, or empty at the end.
+func (b *bank) list(reference, after string, since time.Time, limit int) (page []Payment, next string, refused *Error) {
 	b.mu.Lock()
 	from := b.order
 	if reference != "" {
 		from = b.byReference[reference]
 	}
-	if after != "" {
+	first := sort.Search(len(from), func(i int) bool { return !from[i].CreatedAt.Before(since) })
+	if after == "" {
+		from = from[first:]
+	} else {
 		at := b.indexIn(from, reference, after)
 		if at < 0 {
 			b.mu.Unlock()

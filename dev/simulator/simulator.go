@@ -136,7 +136,7 @@ func (s *Simulator) UntoldWebhooks() (untold, forgedRefused int) {
 
 // Payments returns a copy of all payments in order of creation.
 func (s *Simulator) Payments() []Payment {
-	all, _, _ := s.bank.list("", "", 0)
+	all, _, _ := s.bank.list("", "", time.Time{}, 0)
 	return all
 }
 

@@ -88,7 +88,7 @@ func TestBadInput(t *testing.T) {
 		"fraction":          {"POST", "/v1/payments", "k", `{"amount":1.5}`, 400, "invalid_request", "amount"},
 		"no amount":         {"POST", "/v1/payments", "k", `{"currency":"KRW","reference":"x"}`, 400, "invalid_request", "amount"},
 		"negative":          {"POST", "/v1/payments", "k", `{"amount":-1,"currency":"KRW","reference":"x"}`, 400, "invalid_request", "amount"},
-		"too much":          {"POST", "/v1/payments", "k", `{"amount":1000000000001,"currency":"KRW","reference":"x"}`, 400, "invalid_request", "amount"},
+		"too much":          {"POST", "/v1/payments", "k", `{"amount":1000000000001,"currency":"KRW","reference":"x"}`, 400, "amount_too_large", "amount"},
 		"currency":          {"POST", "/v1/payments", "k", `{"amount":1,"currency":"won","reference":"x"}`, 400, "invalid_request", "currency"},
 		"no reference":      {"POST", "/v1/payments", "k", `{"amount":1,"currency":"KRW"}`, 400, "invalid_request", "reference"},
 		"body too large":    {"POST", "/v1/payments", "k", `{"reference":"` + strings.Repeat("x", 64<<10) + `"}`, 413, "body_too_large", ""},
@@ -182,6 +182,13 @@ func TestListPages(t *testing.T) {
 		}
 	}
 	expectError(t, p.get("/v1/payments?reference=1&after="+want[0]), 400, "invalid_request")
+	expectError(t, p.get("/v1/payments?created_after=yesterday"), 400, "invalid_request")
+	from := p.Payments()[4].CreatedAt.Format(time.RFC3339Nano)
+	first := as[page](t, p.get("/v1/payments?limit=2&created_after="+from), 200)
+	rest := as[page](t, p.get("/v1/payments?created_after="+from+"&after="+first.Next), 200)
+	if len(first.Payments) != 2 || first.Payments[0].ID != want[4] || len(rest.Payments) != 1 || rest.Payments[0].ID != want[6] {
+		t.Errorf("made later: %+v, %+v", first, rest)
+	}
 }
 
 func TestConcurrentRefundsNeverExceedTheCapture(t *testing.T) {

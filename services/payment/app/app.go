@@ -15,7 +15,6 @@ import (
 	"orderflow.example/kit/timer"
 	"orderflow.example/payment/internal/api"
 	"orderflow.example/payment/internal/events"
-	"orderflow.example/payment/internal/provider"
 	"orderflow.example/payment/internal/store"
 	"orderflow.example/payment/internal/webhook"
 	"orderflow.example/payment/internal/worker"
@@ -58,9 +57,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		Decode: s.Codec.Decode, Handle: handler.Handle, Outbox: s.Outbox, Log: s.Log, Metrics: s.Telemetry.Metrics,
 	})}
 
-	calls := cfg.provider()
-	calls.Log, calls.Metrics = s.Log, s.Telemetry.Metrics
-	client, err := provider.New(calls)
+	client, err := newClient(cfg, s.Log, s.Telemetry.Metrics)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

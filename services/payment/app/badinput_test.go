@@ -133,12 +133,20 @@ func TestBadConfiguration(t *testing.T) {
 		"PAYMENT_PROVIDER_TIMEOUT":     func(cfg *app.Config) { cfg.ProviderTimeout = -1 },
 		"PAYMENT_PROVIDER_CONCURRENCY": func(cfg *app.Config) { cfg.ProviderConcurrency = -1 },
 		"PAYMENT_BREAKER_PAUSE":        func(cfg *app.Config) { cfg.BreakerPause = -1 },
-		"DATABASE_URL":                 func(cfg *app.Config) { cfg.DatabaseURL = "mysql://x" },
+		"PAYMENT_PROVIDER=":            func(cfg *app.Config) { cfg.Provider = "acme" },
+		"STRIPE_API_KEY":               func(cfg *app.Config) { cfg.Provider = "stripe" },
+		"STRIPE_API_URL": func(cfg *app.Config) {
+			cfg.Provider, cfg.StripeKey, cfg.StripeURL = "stripe", "sk_test_hidden", "nowhere"
+		},
+		"STRIPE_WEBHOOK_SECRET": func(cfg *app.Config) {
+			cfg.Provider, cfg.StripeKey, cfg.StripeWebhookSecrets = "stripe", "sk_test_hidden", []string{"hidden"}
+		},
+		"DATABASE_URL": func(cfg *app.Config) { cfg.DatabaseURL = "mysql://x" },
 	} {
 		cfg := config(t)
 		cfg.Auth.Mode = "none"
 		change(&cfg)
-		if _, err := app.New(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := app.New(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", want, err)
 		}
 	}

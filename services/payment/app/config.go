@@ -6,6 +6,7 @@ import (
 
 	"orderflow.example/kit/service"
 	"orderflow.example/payment/internal/provider"
+	"orderflow.example/payment/internal/provider/stripe"
 	"orderflow.example/payment/internal/webhook"
 )
 
@@ -13,10 +14,20 @@ import (
 type Config struct {
 	service.Config
 
-	// ProviderURL is the base of the payment provider's API.
-	ProviderURL string `env:"PAYMENT_PROVIDER_URL,required"`
+	// Provider is who holds the money: simulator or stripe. Empty: simulator.
+	Provider string `env:"PAYMENT_PROVIDER" envDefault:"simulator"`
 
-	// WebhookSecrets verify the provider's webhooks; several are valid while one follows the other. None: no webhooks are
+	// ProviderURL is the base of the simulator's API.
+	ProviderURL string `env:"PAYMENT_PROVIDER_URL"`
+
+	// StripeKey is the account's secret key, or a restricted one. StripeURL is empty for Stripe's own.
+	StripeKey string `env:"STRIPE_API_KEY"`
+	StripeURL string `env:"STRIPE_API_URL"`
+
+	// StripeWebhookSecrets are those of the endpoint at Stripe, as WebhookSecrets are the simulator's.
+	StripeWebhookSecrets []string `env:"STRIPE_WEBHOOK_SECRET"`
+
+	// WebhookSecrets verify the simulator's webhooks; several are valid while one follows the other. None: no webhooks are
 	// taken.
 	WebhookSecrets []string `env:"PAYMENT_WEBHOOK_SECRETS"`
 
@@ -34,8 +45,12 @@ type Config struct {
 }
 
 // Variables describes the variables that only this service has, for --help.
-const Variables = `  PAYMENT_PROVIDER_URL          base of the payment provider's API                   required
-  PAYMENT_WEBHOOK_SECRETS       whsec_…,… that sign the provider's webhooks          none: no webhooks
+const Variables = `  PAYMENT_PROVIDER              simulator or stripe                                  default simulator
+  PAYMENT_PROVIDER_URL          base of the simulator's API                          required with simulator
+  PAYMENT_WEBHOOK_SECRETS       whsec_…,… that sign the simulator's webhooks         none: no webhooks
+  STRIPE_API_KEY                secret (sk_…) or restricted (rk_…) key               required with stripe
+  STRIPE_API_URL                base of Stripe's API                                 default https://api.stripe.com
+  STRIPE_WEBHOOK_SECRET         whsec_…,… of the endpoint at Stripe                  none: no webhooks
   PAYMENT_PROVIDER_TIMEOUT      of one call                                          default 30s
   PAYMENT_PROVIDER_CONCURRENCY  payments that are with the provider at a time        default 256
   PAYMENT_BREAKER_CALLS         ended in 10 s, before half of them failing counts    default 20
@@ -58,20 +73,46 @@ func (c Config) withDefaults() (Config, error) {
 	case c.BreakerPause < 0:
 		return c, fmt.Errorf("PAYMENT_BREAKER_PAUSE=%s: must be positive", c.BreakerPause)
 	}
-	if err := c.provider().Validate(); err != nil {
-		return c, fmt.Errorf("PAYMENT_PROVIDER_URL=%q: %w", c.ProviderURL, err)
-	}
-	if _, err := c.sources(); err != nil {
+	if err := c.validateProvider(); err != nil {
 		return c, err
 	}
-	return c, nil
+	_, err := c.sources()
+	return c, err
 }
 
-// provider is the part that the provider's client reads.
-func (c Config) provider() provider.Config {
-	return provider.Config{URL: c.ProviderURL, Treatment: provider.Treatment{
+// validateProvider never puts a key into its error.
+func (c Config) validateProvider() error {
+	switch c.Provider {
+	case provider.Name, "":
+		if err := c.simulator().Validate(); err != nil {
+			return fmt.Errorf("PAYMENT_PROVIDER_URL=%q: %w", c.ProviderURL, err)
+		}
+	case stripe.Name:
+		if err := (stripe.Config{Key: c.StripeKey}).Validate(); err != nil {
+			return fmt.Errorf("STRIPE_API_KEY: %w", err)
+		}
+		if err := c.stripe().Validate(); err != nil {
+			return fmt.Errorf("STRIPE_API_URL=%q: %w", c.StripeURL, err)
+		}
+	default:
+		return fmt.Errorf("PAYMENT_PROVIDER=%q: must be %s or %s", c.Provider, provider.Name, stripe.Name)
+	}
+	return nil
+}
+
+func (c Config) simulator() provider.Config {
+	return provider.Config{URL: c.ProviderURL, Treatment: c.treatment()}
+}
+
+func (c Config) stripe() stripe.Config {
+	return stripe.Config{Key: c.StripeKey, URL: c.StripeURL, Treatment: c.treatment()}
+}
+
+// treatment is how the provider is treated, whichever it is.
+func (c Config) treatment() provider.Treatment {
+	return provider.Treatment{
 		Timeout: c.ProviderTimeout, Connections: c.ProviderConcurrency, Breaker: provider.Breaker{Calls: c.BreakerCalls, Pause: c.BreakerPause},
-	}}
+	}
 }
 
 // sources are the providers whose webhooks are taken.
@@ -83,6 +124,13 @@ func (c Config) sources() (map[string]webhook.Source, error) {
 			return nil, fmt.Errorf("PAYMENT_WEBHOOK_SECRETS: %w", err)
 		}
 		sources[provider.Name] = source
+	}
+	if len(c.StripeWebhookSecrets) > 0 {
+		source, err := stripe.NewWebhooks(c.StripeWebhookSecrets...)
+		if err != nil {
+			return nil, fmt.Errorf("STRIPE_WEBHOOK_SECRET: %w", err)
+		}
+		sources[stripe.Name] = source
 	}
 	return sources, nil
 }

@@ -128,3 +128,15 @@ func (e *Error) Outcome() payment.Outcome {
 	}
 	return out
 }
+
+// Resolve says what a conflict means, once the operation was looked up: it took effect before, or something else did, or
+// neither, and then the conflict is a refusal. As long as that is not found out, the operation may have taken effect.
+func (e *Error) Resolve(out payment.Outcome, known bool) payment.Outcome {
+	switch {
+	case !known:
+		return e.Outcome()
+	case !out.Definite():
+		out.Result = payment.Unknown
+	}
+	return out
+}

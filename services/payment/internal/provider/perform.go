@@ -16,7 +16,8 @@ func (c *Client) Perform(ctx context.Context, p *payment.Payment, op payment.Ope
 	}
 	failed := AsError(err)
 	if failed.Class == Conflict {
-		return c.resolve(ctx, p, op, failed)
+		out, known := c.LookUp(ctx, p, op)
+		return failed.Resolve(out, known)
 	}
 	return failed.Outcome()
 }
@@ -51,19 +52,6 @@ func Agrees(err error, asked, moved int64) error {
 		return fmt.Errorf("asked for %d, moved %d", asked, moved)
 	}
 	return err
-}
-
-// resolve finds out what a conflict means: the operation took effect before, or something else did, or neither, and then
-// the conflict is a refusal. As long as that is not found out, the operation may have taken effect.
-func (c *Client) resolve(ctx context.Context, p *payment.Payment, op payment.Operation, conflict *Error) payment.Outcome {
-	out, known := c.LookUp(ctx, p, op)
-	switch {
-	case !known:
-		return conflict.Outcome()
-	case !out.Definite():
-		out.Result = payment.Unknown
-	}
-	return out
 }
 
 func paymentPath(p *payment.Payment) string {

@@ -1,5 +1,7 @@
 package provider
 
+import "time"
+
 // The codes that this package acts on.
 const (
 	codePaymentNotFound   = "payment_not_found"
@@ -21,13 +23,16 @@ type amountBody struct {
 // paymentBody is a payment as the provider shows it.
 type paymentBody struct {
 	ID             string       `json:"id"`
+	Reference      string       `json:"reference"`       // the order's id
 	Key            string       `json:"idempotency_key"` // of the authorisation
 	Status         string       `json:"status"`
 	Currency       string       `json:"currency"`
 	Amount         int64        `json:"amount"`
 	AmountCaptured int64        `json:"amount_captured"`
 	AmountVoided   int64        `json:"amount_voided"`
+	AmountRefunded int64        `json:"amount_refunded"`
 	Refunds        []refundBody `json:"refunds"`
+	CreatedAt      time.Time    `json:"created_at"`
 }
 
 // The states of a payment. A refunded one has been captured before.
@@ -46,6 +51,7 @@ type refundBody struct {
 
 type paymentsBody struct {
 	Payments []paymentBody `json:"payments"`
+	Next     string        `json:"next"` // to go on after; empty at the end
 }
 
 // operationBody is what became of an idempotency key.

@@ -1,0 +1,92 @@
+package stripe
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	stripego "github.com/stripe/stripe-go/v82"
+
+	"orderflow.example/payment/internal/provider"
+)
+
+// List calls fn with the PaymentIntents that were created at the instant or later, page by page, newest first. Those that
+// moved no money, declined ones among them, are left out.
+func (c *Client) List(ctx context.Context, since time.Time, fn func([]provider.Standing) error) error {
+	params := &stripego.PaymentIntentListParams{}
+	params.Limit, params.Single = stripego.Int64(100), true
+	params.AddExpand("data.latest_charge")
+	if !since.IsZero() {
+		params.CreatedRange = &stripego.RangeQueryParams{GreaterThanOrEqual: since.Unix()}
+	}
+	for {
+		var page []provider.Standing
+		last, more := "", 0
+		err := c.read(ctx, "list payments", func(ctx context.Context) error {
+			for intent, err := range c.api.V1PaymentIntents.List(ctx, params) {
+				if err != nil {
+					return err
+				}
+				last, more = intent.ID, more+1
+				if standing := standingOf(intent); standing.Authorized > 0 {
+					page = append(page, standing)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := fn(page); err != nil {
+			return err
+		}
+		if more < 100 || last == "" {
+			return nil
+		}
+		params.StartingAfter = &last
+	}
+}
+
+// Find reads one PaymentIntent; nil when there is none of that id, or none that moved money.
+func (c *Client) Find(ctx context.Context, reference string) (*provider.Standing, error) {
+	intent, err := c.intent(ctx, reference)
+	if err != nil {
+		if failed := provider.AsError(err); failed.Code == string(stripego.ErrorCodeResourceMissing) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	standing := standingOf(intent)
+	if standing.Authorized == 0 {
+		return nil, nil
+	}
+	return &standing, nil
+}
+
+func standingOf(intent *stripego.PaymentIntent) provider.Standing {
+	currency := strings.ToUpper(string(intent.Currency))
+	s := provider.Standing{
+		Reference: intent.ID, OrderID: intent.Metadata[metaOrder], Currency: currency, Status: provider.Clean(string(intent.Status), 32),
+		CreatedAt: time.Unix(intent.Created, 0).UTC(),
+	}
+	amount := fromStripe(intent.Amount, currency)
+	switch intent.Status {
+	case stripego.PaymentIntentStatusRequiresCapture:
+		s.Authorized = amount
+	case stripego.PaymentIntentStatusSucceeded:
+		s.Authorized, s.Captured = amount, fromStripe(intent.AmountReceived, currency)
+		s.Voided = s.Authorized - s.Captured
+	case stripego.PaymentIntentStatusCanceled:
+		if intent.LatestCharge != nil && intent.LatestCharge.ID != "" { // it held something once
+			s.Authorized, s.Voided = amount, amount
+		}
+	}
+	if intent.LatestCharge != nil && s.Captured > 0 {
+		s.Refunded = fromStripe(intent.LatestCharge.AmountRefunded, currency)
+	}
+	if s.Captured > 0 {
+		// Stripe counts what a partial capture releases as refunded.
+		s.Refunded = max(0, s.Refunded-s.Voided)
+	}
+	return s
+}
