@@ -1,0 +1,94 @@
+package access
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// restRequest is what goes over the wire.
+type restRequest struct {
+	verb, path, contentType string
+	body                    []byte
+}
+
+var variable = regexp.MustCompile(`\{([^}=]*)[^}]*\}`)
+
+// restCall writes a request as its RPC's first REST path wants it: variables in the path, then the body, and the rest
+// in the query.
+func restCall(r rpc, request proto.Message) (restRequest, error) {
+	if raw, ok := rawRoutes[rawName{r.service, r.full()}]; ok {
+		return raw.request, nil
+	}
+	b := r.bindings[0]
+	content, err := protojson.Marshal(request)
+	if err != nil {
+		return restRequest{}, err
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(content, &fields); err != nil {
+		return restRequest{}, err
+	}
+	var failure error
+	call := restRequest{verb: b.verb, contentType: "application/json"}
+	call.path = variable.ReplaceAllStringFunc(b.path, func(v string) string {
+		name := variable.FindStringSubmatch(v)[1]
+		value, ok := take(fields, strings.Split(name, "."))
+		if !ok {
+			failure = fmt.Errorf("%s: the request has no %s for its path", r.short(), name)
+		}
+		return url.PathEscape(value)
+	})
+	if failure != nil {
+		return restRequest{}, failure
+	}
+	switch b.body {
+	case "":
+	case "*":
+		call.body, err = json.Marshal(fields)
+		return call, err
+	default:
+		name := jsonName(b.body)
+		if call.body, err = json.Marshal(fields[name]); err != nil {
+			return restRequest{}, err
+		}
+		delete(fields, name)
+		delete(fields, "updateMask") // the fields of the body
+	}
+	query := url.Values{}
+	for name, value := range fields {
+		query.Set(name, fmt.Sprint(value))
+	}
+	if len(query) > 0 {
+		call.path += "?" + query.Encode()
+	}
+	return call, nil
+}
+
+// take removes a text from nested JSON.
+func take(fields map[string]any, path []string) (string, bool) {
+	name := jsonName(path[0])
+	if len(path) > 1 {
+		inner, ok := fields[name].(map[string]any)
+		if !ok {
+			return "", false
+		}
+		return take(inner, path[1:])
+	}
+	value, ok := fields[name].(string)
+	delete(fields, name)
+	return value, ok
+}
+
+func jsonName(name string) string {
+	words := strings.Split(name, "_")
+	for i := 1; i < len(words); i++ {
+		words[i] = strings.ToUpper(words[i][:1]) + words[i][1:]
+	}
+	return strings.Join(words, "")
+}
