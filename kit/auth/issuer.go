@@ -97,7 +97,7 @@ func (i *issuer) read(token *oidc.IDToken) (verified, error) {
 	if ends.Before(until) {
 		until = ends
 	}
-	principal := Principal{Subject: token.Subject, Name: claims.Name, Email: claims.Email, Roles: roles}
+	principal := Principal{Subject: token.Subject, Name: claims.Name, Email: claims.Email, Roles: roles, Expires: ends}
 	return verified{principal: principal, until: until}, nil
 }
 
