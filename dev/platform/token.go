@@ -9,14 +9,19 @@ import (
 	"orderflow.example/dev/issuer"
 )
 
-// tokenLifetime is long: a laptop's tokens are pasted, not refreshed.
-const tokenLifetime = 30 * 24 * time.Hour
+// TokenLifetime is long: a laptop's tokens are pasted, not refreshed.
+const TokenLifetime = 30 * 24 * time.Hour
 
 // Token makes a token for a user of the platform, with a mail address of its own.
 func Token(signer *issuer.Signer, user string, roles ...string) (string, error) {
+	return TokenFor(signer, TokenLifetime, user, roles...)
+}
+
+// TokenFor is Token with another lifetime.
+func TokenFor(signer *issuer.Signer, lifetime time.Duration, user string, roles ...string) (string, error) {
 	return signer.Token(issuer.TokenSpec{
 		Subject: user, Name: "Customer " + user, Email: user + "@customers.example", Roles: roles,
-		Audience: []string{Audience}, Lifetime: tokenLifetime,
+		Audience: []string{Audience}, Lifetime: lifetime,
 	})
 }
 

@@ -5,6 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
 )
 
 // Modes of AUTH_MODE.
@@ -18,6 +23,31 @@ type Config struct {
 	Mode     string `env:"AUTH_MODE" envDefault:"oidc"`
 	Issuer   string `env:"AUTH_ISSUER"`   // URL; its /.well-known/openid-configuration is read
 	Audience string `env:"AUTH_AUDIENCE"` // what a token's aud must hold
+	// Algorithms may sign a token: pinned, so that neither its header nor the issuer has a say. RS256 and ES256 when empty.
+	Algorithms []string `env:"AUTH_ALGORITHMS" envDefault:"RS256,ES256"`
+	// RolesClaim holds the caller's roles, a list of texts: a claim's name, or a path as realm_access.roles. "roles" when empty.
+	RolesClaim string `env:"AUTH_ROLES_CLAIM" envDefault:"roles"`
+	// ClockSkew is how far apart the issuer's clock and ours may be: a token counts so much before and after its time.
+	ClockSkew time.Duration `env:"AUTH_CLOCK_SKEW" envDefault:"30s"`
+}
+
+// allowedAlgorithms are all by which only the holder of a private key can sign. A secret that both sides know is no choice:
+// the published key would be one.
+var allowedAlgorithms = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
+}
+
+const maxClockSkew = 5 * time.Minute
+
+// withDefaults is for a Config that was not read from the environment.
+func (c Config) withDefaults() Config {
+	if len(c.Algorithms) == 0 {
+		c.Algorithms = []string{oidc.RS256, oidc.ES256}
+	}
+	if c.RolesClaim == "" {
+		c.RolesClaim = "roles"
+	}
+	return c
 }
 
 // check names the variable that is wrong, its value, and what is allowed.
@@ -36,6 +66,17 @@ func (c Config) check() error {
 	if c.Audience == "" {
 		return fmt.Errorf("AUTH_AUDIENCE is empty: needed with AUTH_MODE=%s", ModeOIDC)
 	}
+	for _, algorithm := range c.Algorithms {
+		if !slices.Contains(allowedAlgorithms, algorithm) {
+			return fmt.Errorf("AUTH_ALGORITHMS=%s: %q is not allowed, only %s", strings.Join(c.Algorithms, ","), algorithm, strings.Join(allowedAlgorithms, ", "))
+		}
+	}
+	if slices.Contains(strings.Split(c.RolesClaim, "."), "") && c.RolesClaim != "" {
+		return fmt.Errorf("AUTH_ROLES_CLAIM=%q: must be a claim's name, or names with a dot between them", c.RolesClaim)
+	}
+	if c.ClockSkew < 0 || c.ClockSkew > maxClockSkew {
+		return fmt.Errorf("AUTH_CLOCK_SKEW=%s: must be 0s to %s", c.ClockSkew, maxClockSkew)
+	}
 	return nil
 }
 
@@ -49,7 +90,7 @@ func (v *Verifier) CheckAddrs(addrs ...string) error {
 		if err != nil {
 			return fmt.Errorf("address %q: %w", addr, err)
 		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if ip := net.ParseIP(host); !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
 			return fmt.Errorf("AUTH_MODE=none: only loopback addresses are allowed, %q is none", addr)
 		}
 	}

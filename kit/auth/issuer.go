@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"orderflow.example/kit/errs"
 )
@@ -31,7 +32,8 @@ type issuer struct {
 
 	current atomic.Pointer[discovered]
 
-	mu       sync.Mutex // held while the issuer is asked
+	mu       sync.Mutex
+	running  chan struct{} // closed when the discovery that runs has ended; nil while none runs
 	failure  error
 	failedAt time.Time
 }
@@ -46,7 +48,7 @@ func newIssuer(cfg Config, log *slog.Logger, now func() time.Time) *issuer {
 	return &issuer{cfg: cfg, log: log, now: now, client: client}
 }
 
-// verify checks signature, algorithm, issuer, audience and expiry.
+// verify checks signature, algorithm, issuer, audience and time.
 func (i *issuer) verify(ctx context.Context, raw string) (verified, error) {
 	verifier, err := i.verifier(ctx)
 	if err != nil {
@@ -54,10 +56,7 @@ func (i *issuer) verify(ctx context.Context, raw string) (verified, error) {
 	}
 	var fetch error
 	token, err := verifier.Verify(context.WithValue(ctx, fetchErrorKey{}, &fetch), raw)
-	var expired *oidc.TokenExpiredError
 	switch {
-	case errors.As(err, &expired):
-		return verified{}, errExpired.Wrap(err)
 	case fetch != nil && ctx.Err() != nil:
 		return verified{}, ctx.Err()
 	case fetch != nil:
@@ -65,59 +64,99 @@ func (i *issuer) verify(ctx context.Context, raw string) (verified, error) {
 	case err != nil:
 		return verified{}, invalidToken(err)
 	}
+	return i.read(token)
+}
+
+// read takes from a token that the issuer has signed what we need, and holds it to its time.
+func (i *issuer) read(token *oidc.IDToken) (verified, error) {
 	var claims struct {
-		Name  string   `json:"name"`
-		Email string   `json:"email"`
-		Roles []string `json:"roles"`
+		Name      string           `json:"name"`
+		Email     string           `json:"email"`
+		NotBefore *jwt.NumericDate `json:"nbf"`
 	}
-	if err := token.Claims(&claims); err != nil {
+	var all map[string]any
+	if err := errors.Join(token.Claims(&claims), token.Claims(&all)); err != nil {
 		return verified{}, invalidToken(err)
+	}
+	now := i.now()
+	ends := token.Expiry.Add(i.cfg.ClockSkew)
+	if !now.Before(ends) {
+		return verified{}, errExpired.Wrap(fmt.Errorf("at %s", token.Expiry))
+	}
+	if claims.NotBefore != nil && now.Add(i.cfg.ClockSkew).Before(claims.NotBefore.Time()) {
+		return verified{}, invalidToken(fmt.Errorf("it counts from %s on", claims.NotBefore.Time()))
 	}
 	if token.Subject == "" {
 		return verified{}, invalidToken(errors.New("the token has no subject"))
 	}
-	until := i.now().Add(cacheFor)
-	if token.Expiry.Before(until) {
-		until = token.Expiry
+	roles, err := rolesIn(all, i.cfg.RolesClaim)
+	if err != nil {
+		return verified{}, invalidToken(err)
 	}
-	principal := Principal{Subject: token.Subject, Name: claims.Name, Email: claims.Email, Roles: claims.Roles, Expires: token.Expiry}
+	until := now.Add(cacheFor)
+	if ends.Before(until) {
+		until = ends
+	}
+	principal := Principal{Subject: token.Subject, Name: claims.Name, Email: claims.Email, Roles: roles, Expires: ends}
 	return verified{principal: principal, until: until}, nil
 }
 
-// verifier discovers the issuer at the first call, and now and then again; while a new discovery fails or runs, the old one serves.
+// verifier discovers the issuer at the first call, and now and then again. Once there is one, no call waits for a newer.
 func (i *issuer) verifier(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	known := i.current.Load()
 	if known != nil && i.now().Sub(known.at) < rediscover {
 		return known.verifier, nil
 	}
-	if known == nil {
-		i.mu.Lock()
-	} else if !i.mu.TryLock() {
-		return known.verifier, nil
-	}
-	defer i.mu.Unlock()
-	if newer := i.current.Load(); newer != known {
-		return newer.verifier, nil
-	}
-	if i.failure != nil && i.now().Sub(i.failedAt) < discoveryPause {
-		return verifierOr(known, i.failure)
-	}
-	fresh, err := i.discover(ctx)
-	if err != nil {
-		i.failure, i.failedAt = err, i.now()
-		i.log.WarnContext(ctx, "token issuer not reached", "issuer", i.cfg.Issuer, "error", err)
-		return verifierOr(known, err)
-	}
-	i.failure = nil
-	i.current.Store(fresh)
-	return fresh.verifier, nil
-}
-
-func verifierOr(known *discovered, err error) (*oidc.IDTokenVerifier, error) {
+	done := i.discoverOnce(ctx)
 	if known != nil {
 		return known.verifier, nil
 	}
-	return nil, unavailable(err)
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if found := i.current.Load(); found != nil {
+		return found.verifier, nil
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return nil, unavailable(i.failure)
+}
+
+var ended = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// discoverOnce begins a discovery, unless one runs or has just ended. The channel is closed when it has ended. What is known
+// is kept until all of the new is there: when it fails, the known keys go on to count.
+func (i *issuer) discoverOnce(ctx context.Context) <-chan struct{} {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.running != nil {
+		return i.running
+	}
+	known := i.current.Load()
+	if known != nil && i.now().Sub(known.at) < rediscover || i.failure != nil && i.now().Sub(i.failedAt) < discoveryPause {
+		return ended
+	}
+	done := make(chan struct{})
+	i.running = done
+	go func() {
+		fresh, err := i.discover(ctx)
+		if err != nil {
+			i.log.WarnContext(ctx, "token issuer not reached", "issuer", i.cfg.Issuer, "error", err)
+		} else {
+			i.current.Store(fresh)
+		}
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.failure, i.failedAt, i.running = err, i.now(), nil
+		close(done)
+	}()
+	return done
 }
 
 func unavailable(cause error) error {
@@ -125,9 +164,10 @@ func unavailable(cause error) error {
 		Retry(discoveryPause).Wrap(cause)
 }
 
-// discover reads the issuer's configuration. It does not end with the caller's context: other callers wait for the same answer.
+// discover reads the issuer's configuration and its keys. It does not end with the caller's context: other callers wait for
+// the same answer.
 func (i *issuer) discover(ctx context.Context) (*discovered, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), issuerTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*issuerTimeout)
 	defer cancel()
 	ctx = oidc.ClientContext(ctx, i.client)
 	provider, err := oidc.NewProvider(ctx, i.cfg.Issuer)
@@ -141,10 +181,13 @@ func (i *issuer) discover(ctx context.Context) (*discovered, error) {
 		return nil, fmt.Errorf("discover %s: %w", i.cfg.Issuer, err)
 	}
 	keys := keySet{oidc.NewRemoteKeySet(ctx, metadata.KeysURL)}
+	if err := keys.fetch(ctx); err != nil {
+		return nil, fmt.Errorf("keys of %s: %w", i.cfg.Issuer, err)
+	}
 	verifier := oidc.NewVerifier(i.cfg.Issuer, keys, &oidc.Config{
 		ClientID:             i.cfg.Audience,
-		SupportedSigningAlgs: algorithms,
-		Now:                  i.now,
+		SupportedSigningAlgs: i.cfg.Algorithms,
+		SkipExpiryCheck:      true, // read does it, with our leeway
 	})
 	return &discovered{verifier: verifier, at: i.now()}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ const maxIssuerAnswer = 1 << 20 // bytes
 
 var errNoAnswer = errors.New("no good answer")
 
+// fetchFailed begins the library's error when keys could not be read, or were none.
+const fetchFailed = "fetching keys"
+
 type fetchErrorKey struct{}
 
 // keySet tells a token that is bad from keys that could not be read: the library's verifier flattens both into one text.
@@ -23,12 +27,25 @@ type keySet struct{ remote *oidc.RemoteKeySet }
 
 func (k keySet) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	payload, err := k.remote.VerifySignature(ctx, token)
-	if errors.Is(err, errNoAnswer) || ctx.Err() != nil {
+	if err != nil && (strings.HasPrefix(err.Error(), fetchFailed) || ctx.Err() != nil) {
 		if fetch, ok := ctx.Value(fetchErrorKey{}).(*error); ok {
 			*fetch = err
 		}
 	}
 	return payload, err
+}
+
+// unknownKey is a well-formed token that nobody has signed. The library reads the keys when it meets a key that it does not
+// know, and has no other call for it.
+const unknownKey = "eyJhbGciOiJFUzI1NiJ9.e30." + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// fetch reads the keys for the first time.
+func (k keySet) fetch(ctx context.Context) error {
+	var failure error
+	if _, err := k.VerifySignature(context.WithValue(ctx, fetchErrorKey{}, &failure), unknownKey); err == nil {
+		return errors.New("the issuer has signed what nobody can sign")
+	}
+	return failure
 }
 
 // issuerTransport asks the issuer for one thing at most once per pause, so that a flood of tokens with made-up keys is no flood at the issuer. A request that comes early waits.

@@ -148,7 +148,9 @@ func TestModeNone(t *testing.T) {
 	}
 	tests := map[string]bool{
 		"127.0.0.1:1": true, "127.9.9.9:1": true, "localhost:1": true, "[::1]:1": true,
-		":1": false, "0.0.0.0:1": false, "[::]:1": false, "192.0.2.1:1": false, "example.com:1": false, "nonsense": false,
+		":1": false, "0.0.0.0:1": false, "[::]:1": false, "192.0.2.1:1": false, "example.com:1": false,
+		"LOCALHOST:1": true, "localhost.:1": false, "localhost.example.com:1": false, "127.0.0.1.example.com:1": false,
+		"[::ffff:127.0.0.1]:1": true, "[::ffff:192.0.2.1]:1": false, "[fe80::1]:1": false, "127.0.0.1": false, "": false, "nonsense": false,
 	}
 	for addr, fine := range tests {
 		if err := v.CheckAddrs("127.0.0.1:1", addr); (err == nil) != fine {
@@ -181,6 +183,11 @@ func TestConfig(t *testing.T) {
 		{auth.Config{Mode: auth.ModeOIDC, Audience: "a"}, []string{"AUTH_ISSUER"}},
 		{auth.Config{Mode: auth.ModeOIDC, Issuer: "issuer.example", Audience: "a"}, []string{"AUTH_ISSUER", "issuer.example"}},
 		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://issuer.example"}, []string{"AUTH_AUDIENCE"}},
+		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://issuer.example", Audience: "a", Algorithms: []string{"RS256", "HS256"}}, []string{"AUTH_ALGORITHMS", "HS256", "ES256"}},
+		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://issuer.example", Audience: "a", Algorithms: []string{"none"}}, []string{"AUTH_ALGORITHMS", "none"}},
+		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://issuer.example", Audience: "a", RolesClaim: "realm_access..roles"}, []string{"AUTH_ROLES_CLAIM", "realm_access..roles"}},
+		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://issuer.example", Audience: "a", ClockSkew: time.Hour}, []string{"AUTH_CLOCK_SKEW", "1h", "5m"}},
+		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://issuer.example", Audience: "a", ClockSkew: -1}, []string{"AUTH_CLOCK_SKEW"}},
 	}
 	for _, tt := range tests {
 		_, err := auth.NewVerifier(tt.cfg, nil)

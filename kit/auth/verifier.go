@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"google.golang.org/grpc/metadata"
 
@@ -20,9 +19,6 @@ const (
 	cacheFor  = 5 * time.Minute // how long a withdrawn key may live on in the cache
 	maxToken  = 8 << 10         // bytes
 )
-
-// algorithms are pinned: what a token's header asks for has no say.
-var algorithms = []string{oidc.ES256, oidc.RS256}
 
 // Verifier verifies tokens and applies rules. It may be used by many goroutines at once.
 type Verifier struct {
@@ -43,6 +39,7 @@ func NewVerifier(cfg Config, log *slog.Logger) (*Verifier, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	cfg = cfg.withDefaults()
 	cache, err := lru.New[[sha256.Size]byte, verified](cacheSize)
 	if err != nil {
 		return nil, err
@@ -55,7 +52,7 @@ func NewVerifier(cfg Config, log *slog.Logger) (*Verifier, error) {
 // Enabled tells whether tokens are asked for at all.
 func (v *Verifier) Enabled() bool { return v.mode == ModeOIDC }
 
-// Check tells whether tokens can be verified: the issuer has answered at least once.
+// Check tells whether tokens can be verified: the issuer has told its keys at least once.
 func (v *Verifier) Check(ctx context.Context) error {
 	if !v.Enabled() {
 		return nil

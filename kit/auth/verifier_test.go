@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,9 +112,10 @@ func TestKeyRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	issuer.Rotate()
-	if _, err := v.Verify(t.Context(), issuer.Token("u2")); err != nil {
-		t.Fatalf("a token of the new key: %v", err)
-	}
+	poll(t, "a token of the new key counts", func() bool {
+		_, err := v.Verify(t.Context(), issuer.Token("u2"))
+		return err == nil
+	})
 }
 
 // Whatever the number of tokens with made-up keys, the issuer is asked for its keys once a second.
@@ -174,13 +176,7 @@ func TestIssuerThatIsDown(t *testing.T) {
 		t.Error("ready without an issuer")
 	}
 	issuer.SetDown(false)
-	deadline := time.Now().Add(10 * time.Second)
-	for v.Check(t.Context()) != nil {
-		if time.Now().After(deadline) {
-			t.Fatal("not ready though the issuer is up")
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	poll(t, "ready once the issuer is up", func() bool { return v.Check(t.Context()) == nil })
 	if _, err := v.Verify(t.Context(), token); err != nil {
 		t.Error(err)
 	}
@@ -193,12 +189,19 @@ func TestIssuerThatIsDown(t *testing.T) {
 func TestKeysThatDoNotAnswer(t *testing.T) {
 	issuer := authtest.NewIssuer(t)
 	v := verifier(t, issuer.Config())
+	known := issuer.Token("u1")
 	if err := v.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	issuer.Rotate()
 	issuer.SetDown(true)
-	if _, err := v.Verify(t.Context(), issuer.Token("u1")); reasonOf(err) != "ISSUER_UNAVAILABLE" {
-		t.Errorf("%v", err)
+	// A call may still join the read that has just ended, and then be refused by its result.
+	poll(t, "a token of a key that can't be read is no fault of the token", func() bool {
+		_, err := v.Verify(t.Context(), issuer.Token("u1"))
+		return reasonOf(err) == "ISSUER_UNAVAILABLE"
+	})
+	if _, err := v.Verify(t.Context(), known); err != nil {
+		t.Errorf("a token of a known key, first seen while the issuer is away: %v", err)
 	}
 }
 
@@ -231,23 +234,31 @@ func TestCallerThatGivesUpIsNoFaultOfTheToken(t *testing.T) {
 func TestWithdrawnKeyIsForgotten(t *testing.T) {
 	issuer := authtest.NewIssuer(t)
 	v := verifier(t, issuer.Config())
+	var ahead atomic.Int64 // of the real clock
+	v.SetNow(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
 	old := issuer.Token("u1")
 	if _, err := v.Verify(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
+	var unseen []string // the cache remembers those that were
+	claims := issuer.Claims("u1")
+	for range 1000 {
+		claims["jti"] = rand.Text()
+		unseen = append(unseen, issuer.Sign(claims))
+	}
 	issuer.Rotate()
 	issuer.SetDown(true)
-	later := time.Now().Add(11 * time.Minute)
-	v.SetNow(func() time.Time { return later })
+	ahead.Store(int64(11 * time.Minute))
 	if _, err := v.Verify(t.Context(), old); err != nil {
 		t.Errorf("the issuer is down, what is known goes on to count: %v", err)
 	}
 	issuer.SetDown(false)
-	evenLater := later.Add(11 * time.Minute)
-	v.SetNow(func() time.Time { return evenLater })
-	if _, err := v.Verify(t.Context(), old); reasonOf(err) != "TOKEN_INVALID" {
-		t.Errorf("a token of a withdrawn key: %v", err)
-	}
+	ahead.Store(int64(22 * time.Minute))
+	poll(t, "the withdrawn key is forgotten", func() bool {
+		_, err := v.Verify(t.Context(), unseen[0])
+		unseen = unseen[1:]
+		return reasonOf(err) == "TOKEN_INVALID"
+	})
 	if _, err := v.Verify(t.Context(), issuer.Token("u1")); err != nil {
 		t.Error(err)
 	}

@@ -25,8 +25,11 @@ import (
 
 const (
 	maxHeaderBytes = 16 << 10
-	inProcessBytes = 256 << 10 // buffered between gateway and gRPC
-	maxAnswerBytes = 16 << 20  // that the gateway takes from a method
+	// What net/http lets through is 4 KiB more, and HTTP/2 counts 32 bytes more for each header, of which there may be many short
+	// ones: all of it must reach the methods, or long headers would be a fault of ours.
+	maxHeaderListBytes = 8 * maxHeaderBytes
+	inProcessBytes     = 256 << 10 // buffered between gateway and gRPC
+	maxAnswerBytes     = 16 << 20  // that the gateway takes from a method
 )
 
 // Server is bound by Listen and serves in Run.
@@ -142,7 +145,7 @@ func (s *Server) assembleGRPC(metrics *metrics) error {
 		grpc.ChainUnaryInterceptor(unary...),
 		grpc.ChainStreamInterceptor(stream...),
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxBodyBytes)),
-		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.MaxHeaderListSize(maxHeaderListBytes),
 	}
 	outside := []grpc.ServerOption{
 		grpc.ConnectionTimeout(10 * time.Second),

@@ -216,6 +216,10 @@ const sharedVariables = `  ENVIRONMENT               shown by /info and in the l
   TRUSTED_PROXIES           address or CIDR,… that X-Forwarded-For is believed of    default none
   AUTH_MODE                 oidc, or none (on loopback only)                         default oidc
   AUTH_ISSUER, AUTH_AUDIENCE         of the tokens                                   required with oidc
+  AUTH_ALGORITHMS           that may sign them: RS…, PS…, ES…, EdDSA                 default RS256,ES256
+  AUTH_ROLES_CLAIM          where they hold roles: a name or a path                  default roles
+                            such as realm_access.roles
+  AUTH_CLOCK_SKEW           between the issuer's clock and ours, at most 5m          default 30s
   LOG_LEVEL                 debug, info, warn or error                               default info
   SHUTDOWN_TIMEOUT          of each stage of the drain                               default 20s
 `

@@ -2,6 +2,7 @@
 package authtest
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -32,6 +33,7 @@ type Issuer struct {
 	keys     []jose.JSONWebKey // published
 	keyReads int
 	down     bool
+	keysDown bool
 }
 
 // NewIssuer starts an issuer that ends with the test.
@@ -56,9 +58,24 @@ func (i *Issuer) Rotate() {
 		i.t.Fatal(err)
 	}
 	i.mu.Lock()
+	i.keys = nil
+	i.mu.Unlock()
+	i.AddKey(jose.ES256, key)
+}
+
+// AddKey publishes another key beside the others, and signs with it from now on.
+func (i *Issuer) AddKey(algorithm jose.SignatureAlgorithm, private crypto.Signer) {
+	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.key = jose.JSONWebKey{Key: key, KeyID: strconv.FormatInt(time.Now().UnixNano(), 36), Algorithm: string(jose.ES256), Use: "sig"}
-	i.keys = []jose.JSONWebKey{i.key.Public()}
+	i.key = jose.JSONWebKey{Key: private, KeyID: strconv.FormatInt(time.Now().UnixNano(), 36), Algorithm: string(algorithm), Use: "sig"}
+	i.keys = append(i.keys, i.key.Public())
+}
+
+// SetKeysDown makes the keys alone answer 503, or answer again.
+func (i *Issuer) SetKeysDown(down bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keysDown = down
 }
 
 // SetDown makes the issuer answer 503, or answer again.
@@ -68,7 +85,7 @@ func (i *Issuer) SetDown(down bool) {
 	i.down = down
 }
 
-// KeyReads tells how often the keys have been read.
+// KeyReads tells how often the keys have been asked for.
 func (i *Issuer) KeyReads() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -94,7 +111,7 @@ func (i *Issuer) Sign(claims map[string]any) string {
 	i.mu.Lock()
 	key := i.key
 	i.mu.Unlock()
-	return i.SignWith(jose.ES256, key, claims)
+	return i.SignWith(jose.SignatureAlgorithm(key.Algorithm), key, claims)
 }
 
 // SignWith signs claims with any algorithm and key, which the issuer need not know.
@@ -119,10 +136,16 @@ func (i *Issuer) SignWith(algorithm jose.SignatureAlgorithm, key any, claims map
 	return token
 }
 
-func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
+func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) { i.ServeAs(w, r, i.URL) }
+
+// ServeAs answers as the issuer of another URL would, for a server that stands before this one.
+func (i *Issuer) ServeAs(w http.ResponseWriter, r *http.Request, url string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.down {
+	if r.URL.Path == "/keys" {
+		i.keyReads++
+	}
+	if i.down || i.keysDown && r.URL.Path == "/keys" {
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
 	}
@@ -130,12 +153,11 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
 		answer = map[string]any{
-			"issuer": i.URL, "jwks_uri": i.URL + "/keys",
+			"issuer": url, "jwks_uri": url + "/keys",
 			// More than what may be used: the verifier must not let the issuer choose.
 			"id_token_signing_alg_values_supported": []string{"ES256", "RS256", "HS256", "ES384"},
 		}
 	case "/keys":
-		i.keyReads++
 		answer = jose.JSONWebKeySet{Keys: i.keys}
 	default:
 		http.NotFound(w, r)
