@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -28,6 +29,10 @@ type Config struct {
 	ClientTimeout   time.Duration `env:"CLIENT_TIMEOUT" envDefault:"30s"`     // for a REST client to send its body, and to take what is written
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s"`   // for the running calls at a stop
 
+	MaxStreamsPerConnection int           `env:"MAX_STREAMS_PER_CONNECTION" envDefault:"250"` // calls and streams at a time, gRPC and HTTP/2
+	MaxStreamsPerCaller     int           `env:"MAX_STREAMS_PER_CALLER" envDefault:"10"`      // open at a time, of a subject, or of an address without a token
+	MaxStreamTime           time.Duration `env:"MAX_STREAM_TIME" envDefault:"15m"`            // then a stream ends, for its client to begin a new one
+
 	TLS TLSConfig
 
 	CORSOrigins  []string `env:"CORS_ALLOWED_ORIGINS"` // whose scripts in browsers may call REST; empty: of none
@@ -48,21 +53,14 @@ func (c Config) Validate(environment string) error {
 
 // withDefaults is for a Config that was not read from the environment.
 func (c Config) withDefaults() Config {
-	if c.MaxBodyBytes == 0 {
-		c.MaxBodyBytes = 1 << 20
-	}
-	if c.RequestTimeout == 0 {
-		c.RequestTimeout = 30 * time.Second
-	}
-	if c.ClientTimeout == 0 {
-		c.ClientTimeout = 30 * time.Second
-	}
-	if c.ShutdownTimeout == 0 {
-		c.ShutdownTimeout = 10 * time.Second
-	}
-	if c.TLS.ReloadEvery == 0 {
-		c.TLS.ReloadEvery = 10 * time.Second
-	}
+	c.MaxBodyBytes = cmp.Or(c.MaxBodyBytes, 1<<20)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, 30*time.Second)
+	c.ClientTimeout = cmp.Or(c.ClientTimeout, 30*time.Second)
+	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, 10*time.Second)
+	c.MaxStreamsPerConnection = cmp.Or(c.MaxStreamsPerConnection, 250)
+	c.MaxStreamsPerCaller = cmp.Or(c.MaxStreamsPerCaller, 10)
+	c.MaxStreamTime = cmp.Or(c.MaxStreamTime, 15*time.Minute)
+	c.TLS.ReloadEvery = cmp.Or(c.TLS.ReloadEvery, 10*time.Second)
 	return c
 }
 

@@ -126,7 +126,9 @@ func TestBrowserVariablesAreChecked(t *testing.T) {
 		{"production", func(c *server.Config) { c.CORSOrigins = []string{"https://a*.example.com"} }, "is no origin"},
 		{"production", func(c *server.Config) { c.CORSOrigins = []string{"https://*"} }, "is no origin"},
 		{"production", func(c *server.Config) { c.CORSOrigins = []string{"null"} }, "is no origin"},
-		{"production", func(c *server.Config) { c.CORSOrigins = []string{"http://localhost:3000", "https://*.example.com:8443"} }, ""},
+		{"production", func(c *server.Config) {
+			c.CORSOrigins = []string{"http://localhost:3000", "https://*.example.com:8443"}
+		}, ""},
 		{"production", func(c *server.Config) { c.AllowedHosts = []string{"a.example.com:8080"} }, `ALLOWED_HOSTS="a.example.com:8080": "a.example.com:8080" has a port, "a.example.com" is enough`},
 		{"production", func(c *server.Config) { c.AllowedHosts = []string{"*"} }, `ALLOWED_HOSTS="*": "*" is no host`},
 		{"production", func(c *server.Config) { c.AllowedHosts = []string{"https://a.example.com"} }, "is no host"},

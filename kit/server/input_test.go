@@ -167,7 +167,7 @@ func TestBadInputOverGRPC(t *testing.T) {
 		{"too many items", &testpb.CreateShelfRequest{Books: []*testpb.Book{good, good, good, good}}, codes.InvalidArgument, "INVALID_ARGUMENT", []string{"books REPEATED_MAX_ITEMS"}},
 		{"bad move", &testpb.CreateShelfRequest{Books: []*testpb.Book{good}, Behaviour: "refuse"}, codes.FailedPrecondition, "SHELF_FULL", nil},
 		{"there already", &testpb.CreateShelfRequest{Books: []*testpb.Book{good}, Behaviour: "conflict"}, codes.AlreadyExists, "SHELF_EXISTS", nil},
-		{"too large", &testpb.CreateShelfRequest{Behaviour: strings.Repeat("x", 1<<20)}, codes.ResourceExhausted, "", nil},
+		{"too large", &testpb.CreateShelfRequest{Behaviour: strings.Repeat("x", 1<<20)}, codes.ResourceExhausted, "BODY_TOO_LARGE", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).SetReadDeadline(began.Add(h.patience)) // if it can't be set, the connection is gone
 	}
 	h.serve(rec, r)
-	rec.begin()  // if nothing was written
+	rec.begin()                // if nothing was written
 	rec.extend(2 * h.patience) // for what is still buffered, which net/http sends once it has read the rest of a body, or given up on it
 	took := time.Since(began)
 	h.metrics.countRequest(r.Method, rec.route, rec.status, took)

@@ -38,6 +38,10 @@ func (s *shelves) CreateShelf(ctx context.Context, req *testpb.CreateShelfReques
 		return nil, fmt.Errorf("%s: %w", secret, driver.ErrBadConn)
 	case "refuse":
 		return nil, errs.New(errs.FailedPrecondition, "SHELF_FULL", "the shelf is full").With("room", "r1").Retry(1500 * time.Millisecond).Wrap(io.ErrClosedPipe)
+	case "garbled":
+		return &testpb.Shelf{Id: "\xff"}, nil
+	case "changed":
+		return nil, errs.New(errs.Aborted, "SHELF_CHANGED", "the shelf has changed")
 	case "conflict":
 		return nil, errs.New(errs.AlreadyExists, "SHELF_EXISTS", "the shelf exists")
 	case "deadline":
@@ -76,6 +80,11 @@ func (s *shelves) WatchShelf(req *testpb.GetShelfRequest, stream grpc.ServerStre
 	}
 	if err := stream.Send(&testpb.Shelf{Id: req.GetId()}); err != nil {
 		return err
+	}
+	for req.GetId() == "flood" {
+		if err := stream.Send(&testpb.Shelf{Id: strings.Repeat("x", 1<<10)}); err != nil {
+			return err
+		}
 	}
 	<-stream.Context().Done()
 	return stream.Context().Err()
