@@ -70,6 +70,10 @@ func (s *shelves) UpdateShelf(_ context.Context, req *testpb.UpdateShelfRequest)
 	return req.GetShelf(), nil
 }
 
+func (s *shelves) PatchShelf(_ context.Context, req *testpb.PatchShelfRequest) (*testpb.Shelf, error) {
+	return &testpb.Shelf{Id: strings.Join(req.GetUpdateMask().GetPaths(), ",")}, nil
+}
+
 func (s *shelves) ListShelves(_ context.Context, req *testpb.ListShelvesRequest) (*testpb.ListShelvesResponse, error) {
 	return &testpb.ListShelvesResponse{Shelves: []*testpb.Shelf{{Id: req.GetFilter().GetRoomName(), Length: int64(req.GetPageSize())}}}, nil
 }
@@ -108,6 +112,7 @@ var rules = map[string]auth.Rule{
 	testpb.ShelfService_CreateShelf_FullMethodName:   {Roles: []string{auth.Customer}},
 	testpb.ShelfService_GetShelf_FullMethodName:      {Public: true},
 	testpb.ShelfService_UpdateShelf_FullMethodName:   {Roles: []string{"staff"}},
+	testpb.ShelfService_PatchShelf_FullMethodName:    {Public: true},
 	testpb.ShelfService_ListShelves_FullMethodName:   {Public: true},
 	testpb.ShelfService_WatchShelf_FullMethodName:    {Roles: []string{auth.Customer}},
 	testpb.ShelfService_ImportShelves_FullMethodName: {Roles: []string{auth.Customer}},
