@@ -37,7 +37,7 @@ type Error struct {
 	Message    string // for people, in English
 	Fields     []Field
 	Metadata   map[string]string // facts a program may use, such as {"status": "SHIPPED"}
-	RetryAfter time.Duration     // 0: says nothing about a retry
+	RetryAfter time.Duration     // 0: says nothing about a retry; see RetryDelay
 
 	cause error
 }
@@ -112,6 +112,22 @@ func (e *Error) Retry(after time.Duration) *Error {
 	c := e.copy()
 	c.RetryAfter = after
 	return c
+}
+
+// retryDelay is for errors that invite to a retry without saying when.
+const retryDelay = time.Second
+
+// RetryDelay is when a retry makes sense, 0 when none does: what the error says, or a second for the codes that stand for a
+// passing condition.
+func (e *Error) RetryDelay() time.Duration {
+	if e.RetryAfter > 0 || e.Reason == ReasonBodyTooLarge {
+		return e.RetryAfter
+	}
+	switch e.Code {
+	case Unavailable, ResourceExhausted, Aborted:
+		return retryDelay
+	}
+	return 0
 }
 
 func (e *Error) copy() *Error {

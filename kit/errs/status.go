@@ -26,8 +26,8 @@ func Status(err error) *status.Status {
 		}
 		details = append(details, bad)
 	}
-	if e.RetryAfter > 0 {
-		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)})
+	if delay := e.RetryDelay(); delay > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
 	}
 	plain := status.New(e.Code.GRPC(), strings.ToValidUTF8(e.Message, "\uFFFD"))
 	full, err := plain.WithDetails(details...)

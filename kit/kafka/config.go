@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -54,7 +55,8 @@ func validateBootstrap(servers string) error {
 	}
 	for _, server := range strings.Split(servers, ",") {
 		host, port, err := net.SplitHostPort(strings.TrimSpace(server))
-		if err != nil || host == "" || port == "" {
+		number, notANumber := strconv.ParseUint(port, 10, 16) // librdkafka would wait for such a port for ever, and say nothing
+		if err != nil || host == "" || notANumber != nil || number == 0 {
 			return fmt.Errorf("KAFKA_BOOTSTRAP_SERVERS is %q; %s", servers, allowed)
 		}
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"strings"
@@ -25,21 +26,18 @@ func logCalls(log *slog.Logger, proxies proxies) step {
 		err := next(ctx)
 		_, ours := caller(ctx)
 		code := codeOf(err)
-		if ours && !isFault(code) {
+		fault := isFault(code) && !isPlanned(err)
+		if ours && !fault {
 			return err
 		}
 		attrs := []slog.Attr{
-			slog.String("method", method),
+			slog.String("method", clip(method)),
 			slog.String("code", code.String()),
 			tookMillis(time.Since(began)),
 			slog.String("user_agent", clip(first(ctx, "user-agent"))),
 			slog.String("address", proxies.ofCall(ctx)),
 		}
-		level := levelOf(code)
-		if code == codes.OK && strings.HasPrefix(method, probes) {
-			level = slog.LevelDebug
-		}
-		log.LogAttrs(ctx, level, "call", append(attrs, why(err, code)...)...)
+		log.LogAttrs(ctx, levelOf(method, code, fault), "call", append(attrs, why(err, fault)...)...)
 		return err
 	}
 }
@@ -49,22 +47,29 @@ func isFault(code codes.Code) bool {
 	return code == codes.Internal || code == codes.Unavailable || code == codes.DeadlineExceeded || code == codes.Unimplemented
 }
 
-func levelOf(code codes.Code) slog.Level {
+// isPlanned holds for ends that are meant, though their code is one of a failure.
+func isPlanned(err error) bool {
+	return errors.Is(err, errStopping) || errors.Is(err, errStreamTime) || errors.Is(err, errMethodUnknown)
+}
+
+func levelOf(method string, code codes.Code, fault bool) slog.Level {
 	switch {
 	case code == codes.Internal:
 		return slog.LevelError
-	case isFault(code):
+	case fault:
 		return slog.LevelWarn
+	case code == codes.OK && isProbe(method):
+		return slog.LevelDebug
 	}
 	return slog.LevelInfo
 }
 
 // why gives the cause of a failure of ours, and of a caller's mistake only the reason: its text repeats what the caller sent.
-func why(err error, code codes.Code) []slog.Attr {
+func why(err error, fault bool) []slog.Attr {
 	switch {
 	case err == nil:
 		return nil
-	case isFault(code):
+	case fault:
 		return []slog.Attr{slog.String("error", err.Error())}
 	}
 	return []slog.Attr{slog.String("reason", errs.From(err).Reason)}

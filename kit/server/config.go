@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,16 +19,20 @@ import (
 	"orderflow.example/kit/redisdb"
 )
 
-// Config is what an operator sets. A service fills in its own default addresses before the environment is read.
+// Config is what an operator sets. The tag atLeast is what service.Parse holds a variable to. A service fills in its own default addresses before the environment is read.
 type Config struct {
 	HTTPAddr  string `env:"HTTP_ADDR"`  // REST
 	GRPCAddr  string `env:"GRPC_ADDR"`  // gRPC
 	AdminAddr string `env:"ADMIN_ADDR"` // health, metrics, info, pprof: loopback or cluster only
 
-	MaxBodyBytes    int64         `env:"MAX_BODY_BYTES" envDefault:"1048576"` // of a REST body or a gRPC message
-	RequestTimeout  time.Duration `env:"REQUEST_TIMEOUT" envDefault:"30s"`    // of a unary call; a shorter deadline of the caller counts
-	ClientTimeout   time.Duration `env:"CLIENT_TIMEOUT" envDefault:"30s"`     // for a REST client to send its body, and to take what is written
-	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s"`   // for the running calls at a stop
+	MaxBodyBytes    int64         `env:"MAX_BODY_BYTES" envDefault:"1048576" atLeast:"1"` // of a REST body or a gRPC message
+	RequestTimeout  time.Duration `env:"REQUEST_TIMEOUT" envDefault:"30s" atLeast:"1ms"`  // of a unary call; a shorter deadline of the caller counts
+	ClientTimeout   time.Duration `env:"CLIENT_TIMEOUT" envDefault:"30s" atLeast:"1ms"`   // for a REST client to send its body, and to take what is written
+	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" atLeast:"1ms"` // for the running calls at a stop
+
+	MaxStreamsPerConnection int           `env:"MAX_STREAMS_PER_CONNECTION" envDefault:"250" atLeast:"1"` // calls and streams at a time, gRPC and HTTP/2
+	MaxStreamsPerCaller     int           `env:"MAX_STREAMS_PER_CALLER" envDefault:"10" atLeast:"1"`      // open at a time, of a subject, or of an address without a token
+	MaxStreamTime           time.Duration `env:"MAX_STREAM_TIME" envDefault:"15m" atLeast:"1ms"`          // then a stream ends, for its client to begin a new one
 
 	RateLimits RateLimits
 	TLS        TLSConfig
@@ -53,21 +58,14 @@ func (c Config) Validate(environment string) error {
 
 // withDefaults is for a Config that was not read from the environment.
 func (c Config) withDefaults() Config {
-	if c.MaxBodyBytes == 0 {
-		c.MaxBodyBytes = 1 << 20
-	}
-	if c.RequestTimeout == 0 {
-		c.RequestTimeout = 30 * time.Second
-	}
-	if c.ClientTimeout == 0 {
-		c.ClientTimeout = 30 * time.Second
-	}
-	if c.ShutdownTimeout == 0 {
-		c.ShutdownTimeout = 10 * time.Second
-	}
-	if c.TLS.ReloadEvery == 0 {
-		c.TLS.ReloadEvery = 10 * time.Second
-	}
+	c.MaxBodyBytes = cmp.Or(c.MaxBodyBytes, 1<<20)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, 30*time.Second)
+	c.ClientTimeout = cmp.Or(c.ClientTimeout, 30*time.Second)
+	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, 10*time.Second)
+	c.MaxStreamsPerConnection = cmp.Or(c.MaxStreamsPerConnection, 250)
+	c.MaxStreamsPerCaller = cmp.Or(c.MaxStreamsPerCaller, 10)
+	c.MaxStreamTime = cmp.Or(c.MaxStreamTime, 15*time.Minute)
+	c.TLS.ReloadEvery = cmp.Or(c.TLS.ReloadEvery, 10*time.Second)
 	return c
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -84,7 +85,7 @@ func onRoute(cfg Config, kinds routeKinds) runtime.Middleware {
 	return func(next runtime.HandlerFunc) runtime.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
 			if probe, ok := w.(*routeProbe); ok {
-				probe.found = true
+				probe.found, probe.verb = true, verbOf(r.Context())
 				return
 			}
 			if rec, ok := w.(*recorder); ok {
@@ -92,6 +93,11 @@ func onRoute(cfg Config, kinds routeKinds) runtime.Middleware {
 			}
 			kind := kinds.of(r, cfg)
 			if hasBody(r) {
+				if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+					w.Header().Set("Accept-Encoding", "identity")
+					writeErrorAs(w, r, http.StatusUnsupportedMediaType, errEncoded)
+					return
+				}
 				if err := kind.check(r.Header.Get("Content-Type")); err != nil {
 					writeErrorAs(w, r, http.StatusUnsupportedMediaType, err)
 					return
@@ -115,6 +121,9 @@ func onRoute(cfg Config, kinds routeKinds) runtime.Middleware {
 	}
 }
 
+// errEncoded refuses a compressed body: limits count what is sent, and a small body that unfolds to a huge one is an old trick.
+var errEncoded = errs.New(errs.InvalidArgument, "UNSUPPORTED_CONTENT_ENCODING", "the body must be sent as it is, without a Content-Encoding")
+
 // routeName is the pattern as people write it: /v1/orders/{id}:cancel.
 func routeName(ctx context.Context) string {
 	pattern, ok := runtime.HTTPPattern(ctx)
@@ -124,7 +133,17 @@ func routeName(ctx context.Context) string {
 	return strings.ReplaceAll(pattern.String(), "=*}", "}")
 }
 
+func verbOf(ctx context.Context) string {
+	pattern, ok := runtime.HTTPPattern(ctx)
+	if !ok {
+		return ""
+	}
+	return pattern.Verb()
+}
+
 func hasBody(r *http.Request) bool { return r.ContentLength != 0 }
+
+var errRouteNotFound = errs.New(errs.NotFound, "ROUTE_NOT_FOUND", "there is nothing at this path")
 
 // routingError answers a request that no route is for.
 func routingError(mux *runtime.ServeMux, w http.ResponseWriter, r *http.Request, status int) {
@@ -133,24 +152,31 @@ func routingError(mux *runtime.ServeMux, w http.ResponseWriter, r *http.Request,
 	}
 	switch status {
 	case http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", strings.Join(allowed(mux, r), ", "))
+		methods := allowed(mux, r)
+		if len(methods) == 0 {
+			writeError(w, r, errRouteNotFound)
+			return
+		}
+		w.Header().Set("Allow", strings.Join(methods, ", "))
 		writeErrorAs(w, r, status, errMethodNotAllowed(r.Method))
 	case http.StatusNotFound:
-		writeError(w, r, errs.New(errs.NotFound, "ROUTE_NOT_FOUND", "there is nothing at this path"))
+		writeError(w, r, errRouteNotFound)
 	default:
 		writeError(w, r, errs.New(errs.InvalidArgument, "MALFORMED_PATH", "the path is malformed"))
 	}
 }
 
-// allowed asks the routes which methods the path has.
+// allowed asks the routes which methods the path has. A path with a verb, /v1/shelves/1:burn, has those of its verb: that GET takes "1:burn" for
+// an id makes no other method right.
 func allowed(mux *runtime.ServeMux, r *http.Request) []string {
 	var methods []string
+	_, verb, _ := strings.Cut(path.Base(r.URL.Path), ":")
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
 		ask := r.WithContext(r.Context())
 		ask.Method = method
 		probe := &routeProbe{header: http.Header{}}
 		mux.ServeHTTP(probe, ask)
-		if probe.found {
+		if probe.found && (verb == "" || probe.verb == verb) {
 			methods = append(methods, method)
 		}
 	}
@@ -161,6 +187,7 @@ func allowed(mux *runtime.ServeMux, r *http.Request) []string {
 type routeProbe struct {
 	header http.Header
 	found  bool
+	verb   string // of the route
 }
 
 func (p *routeProbe) Header() http.Header         { return p.header }

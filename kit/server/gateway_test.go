@@ -3,11 +3,13 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +156,29 @@ func TestManyMistakesGetAShortAnswer(t *testing.T) {
 		resp, body := r.request(http.MethodPost, "/v1/shelves", `{"books":[`+items+`]}`, "Content-Type", "application/json", "Authorization", r.bearer())
 		if resp.StatusCode != http.StatusBadRequest || len(parseError(t, body).fields()) == 0 || len(body) > 10_000 {
 			t.Errorf("%s: HTTP %d, %d bytes", name, resp.StatusCode, len(body))
+		}
+	}
+}
+
+// A mask may be spelt as the JSON fields are, or as those of the .proto; without one it is what the body has.
+func TestUpdateMasks(t *testing.T) {
+	r := start(t)
+	for _, tt := range []struct{ query, body, want string }{
+		{"?updateMask=builtAt,length", `{}`, "built_at,length"},
+		{"?update_mask=built_at,books.bookTitle", `{}`, "built_at,books.book_title"},
+		{"", `{"builtAt":"2026-01-02T03:04:05Z"}`, "built_at"},
+		{"", `{"built_at":"2026-01-02T03:04:05Z"}`, "built_at"},
+		{"", `{"length":"3","status":"FULL"}`, "length,status"},
+	} {
+		resp, body := r.request(http.MethodPatch, "/v1/shelves/1"+tt.query, tt.body, "Content-Type", "application/json")
+		var shelf struct{ ID string }
+		if err := json.Unmarshal([]byte(body), &shelf); err != nil {
+			t.Fatal(err)
+		}
+		paths := strings.Split(shelf.ID, ",")
+		slices.Sort(paths)
+		if got := strings.Join(paths, ","); resp.StatusCode != http.StatusOK || got != tt.want && shelf.ID != tt.want {
+			t.Errorf("%s %s: %q, want %q", tt.query, tt.body, shelf.ID, tt.want)
 		}
 	}
 }

@@ -46,15 +46,13 @@ func requestIDOr(given string) string {
 }
 
 // identify gives each call its request id, which goes back in the header x-request-id, and its span.
-func identify(provider trace.TracerProvider) step {
+func identify(provider trace.TracerProvider, methods methods) step {
 	tracer := provider.Tracer(tracerName)
 	return func(ctx context.Context, method string, next func(context.Context) error) error {
 		id := requestIDOr(first(ctx, requestIDHeader))
-		if err := grpc.SetHeader(ctx, metadata.Pairs(requestIDHeader, id)); err != nil {
-			return err
-		}
+		_ = grpc.SetHeader(ctx, metadata.Pairs(requestIDHeader, id)) // fails when gRPC has answered already (message.go): then the call is only to be counted
 		ctx = telemetry.FromTraceParent(withRequestID(ctx, id), first(ctx, traceParentHeader))
-		ctx, span := tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
+		ctx, span := tracer.Start(ctx, methods.label(method), trace.WithSpanKind(trace.SpanKindServer))
 		defer span.End()
 		return next(ctx)
 	}

@@ -80,7 +80,8 @@ func TestBadInputOverREST(t *testing.T) {
 		{"query parameter against a rule", http.MethodGet, path + "?pageSize=101", ``, "", 400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", []string{"pageSize INT32_LTE"}},
 		{"malformed query", http.MethodGet, path + "?a=%zz", ``, "", 400, "INVALID_ARGUMENT", "MALFORMED_PARAMETER", nil},
 		{"unknown path", http.MethodGet, "/v1/nowhere", ``, "", 404, "NOT_FOUND", "ROUTE_NOT_FOUND", nil},
-		{"unknown verb", post, path + "/1:burn", `{}`, "", 405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED", nil},
+		{"unknown verb", post, path + "/1:burn", `{}`, "", 404, "NOT_FOUND", "ROUTE_NOT_FOUND", nil},
+		{"wrong method of a verb", post, path + "/1:watch", `{}`, "", 405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED", nil},
 		{"wrong method", http.MethodDelete, path, ``, "", 405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED", nil},
 		{"unknown thing", http.MethodGet, path + "/none", ``, "", 404, "NOT_FOUND", "SHELF_NOT_FOUND", nil},
 		{"bad move", post, path, `{"behaviour":"refuse","books":[` + book + `]}`, "", 400, "FAILED_PRECONDITION", "SHELF_FULL", nil},
@@ -132,6 +133,20 @@ func TestWrongMethodTellsTheRightOnes(t *testing.T) {
 	if got := resp.Header.Get("Allow"); got != "GET, POST" {
 		t.Errorf("Allow: %q", got)
 	}
+	resp, _ = r.request(http.MethodPost, "/v1/shelves/1:watch", "")
+	if got := resp.Header.Get("Allow"); got != "GET" {
+		t.Errorf("Allow: %q", got)
+	}
+}
+
+func TestCompressedBodyIsRefused(t *testing.T) {
+	r := start(t)
+	for encoding, code := range map[string]int{"gzip": 415, "br": 415, "identity, gzip": 415, "identity": 201, "": 201} {
+		resp, body := r.request(http.MethodPost, "/v1/shelves", shelf, "Authorization", r.bearer(), "Content-Encoding", encoding)
+		if resp.StatusCode != code || code == 415 && (parseError(t, body).reason() != "UNSUPPORTED_CONTENT_ENCODING" || resp.Header.Get("Accept-Encoding") != "identity") {
+			t.Errorf("%q: HTTP %d %s", encoding, resp.StatusCode, body)
+		}
+	}
 }
 
 // A body is cut off at the limit though its length was not told.
@@ -167,7 +182,7 @@ func TestBadInputOverGRPC(t *testing.T) {
 		{"too many items", &testpb.CreateShelfRequest{Books: []*testpb.Book{good, good, good, good}}, codes.InvalidArgument, "INVALID_ARGUMENT", []string{"books REPEATED_MAX_ITEMS"}},
 		{"bad move", &testpb.CreateShelfRequest{Books: []*testpb.Book{good}, Behaviour: "refuse"}, codes.FailedPrecondition, "SHELF_FULL", nil},
 		{"there already", &testpb.CreateShelfRequest{Books: []*testpb.Book{good}, Behaviour: "conflict"}, codes.AlreadyExists, "SHELF_EXISTS", nil},
-		{"too large", &testpb.CreateShelfRequest{Behaviour: strings.Repeat("x", 1<<20)}, codes.ResourceExhausted, "", nil},
+		{"too large", &testpb.CreateShelfRequest{Behaviour: strings.Repeat("x", 1<<20)}, codes.ResourceExhausted, "BODY_TOO_LARGE", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,13 +43,15 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 	return m, nil
 }
 
-// countCalls is a step. Only registered methods get here, so the label is bounded.
-func (m *metrics) countCalls(ctx context.Context, method string, next func(context.Context) error) error {
-	began := time.Now()
-	err := next(ctx)
-	m.grpcTotal.WithLabelValues(method, codeOf(err).String()).Inc()
-	m.grpcDuration.WithLabelValues(method).Observe(time.Since(began).Seconds())
-	return err
+func (m *metrics) countCalls(methods methods) step {
+	return func(ctx context.Context, method string, next func(context.Context) error) error {
+		began := time.Now()
+		err := next(ctx)
+		method = methods.label(method)
+		m.grpcTotal.WithLabelValues(method, codeOf(err).String()).Inc()
+		m.grpcDuration.WithLabelValues(method).Observe(time.Since(began).Seconds())
+		return err
+	}
 }
 
 func (m *metrics) countRequest(method, route string, status int, took time.Duration) {

@@ -11,6 +11,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"orderflow.example/kit/errs"
 )
@@ -45,6 +46,7 @@ func (q strictQuery) Parse(message proto.Message, values url.Values, filter *uti
 		}
 	}
 	if q.DefaultQueryParser.Parse(message, values, filter) == nil {
+		spellMasks(message)
 		return nil
 	}
 	for key, texts := range values { // which one was it?
@@ -75,3 +77,25 @@ func isField(message protoreflect.MessageDescriptor, path []string) bool {
 	}
 	return true
 }
+
+// spellMasks writes the paths of masks as the fields are called in the .proto. Proto3 JSON has them in lowerCamelCase, and the gateway takes
+// them over as they are.
+func spellMasks(message proto.Message) {
+	message.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Message() == nil || field.IsList() || field.IsMap() {
+			return true
+		}
+		if mask, ok := value.Message().Interface().(*fieldmaskpb.FieldMask); ok {
+			for i, path := range mask.Paths {
+				mask.Paths[i] = snakeCase(path)
+			}
+		}
+		return true
+	})
+}
+
+func snakeCase(path string) string {
+	return upperCase.ReplaceAllStringFunc(path, func(letter string) string { return "_" + strings.ToLower(letter) })
+}
+
+var upperCase = regexp.MustCompile(`[A-Z]`)

@@ -103,8 +103,8 @@ func writeErrorAs(w http.ResponseWriter, r *http.Request, httpStatus int, err er
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Del("Content-Length")
-	if shown.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(shown.RetryAfter.Seconds()))))
+	if delay := shown.RetryDelay(); delay > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
 	}
 	if shown.Code == errs.Unauthenticated {
 		h.Set("WWW-Authenticate", "Bearer")

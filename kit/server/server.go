@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -44,6 +45,7 @@ type Server struct {
 	inner        *grpc.Server      // what the gateway calls: the same methods behind the same interceptors, without what concerns a connection from outside
 	inProcess    *bufconn.Listener // where the gateway meets it
 	hangUp       func() error      // closes the gateway's connection
+	methods      methods
 	rest         *http.Server
 	admin        *http.Server
 
@@ -122,6 +124,7 @@ func (s *Server) assemble() error {
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute, // the time for body and answer is limited as each begins: a stream takes as long as it takes
 		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.cfg.MaxStreamsPerConnection},
 		ErrorLog:          warnings(s.opts.Log),
 	}
 	if s.certificates != nil {
@@ -137,6 +140,7 @@ func (s *Server) assemble() error {
 }
 
 func (s *Server) assembleGRPC(metrics *metrics) error {
+	s.methods = methods{} // the interceptors need it before there is a server to register methods with
 	unary, stream, err := s.interceptors(metrics)
 	if err != nil {
 		return err
@@ -144,10 +148,13 @@ func (s *Server) assembleGRPC(metrics *metrics) error {
 	both := []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(unary...),
 		grpc.ChainStreamInterceptor(stream...),
-		grpc.MaxRecvMsgSize(int(s.cfg.MaxBodyBytes)),
+		grpc.ForceServerCodecV2(newFrameCodec(s.cfg.MaxBodyBytes, s.opts.Log)),
+		grpc.MaxRecvMsgSize(oversized * int(s.cfg.MaxBodyBytes)),
+		grpc.UnknownServiceHandler(serveUnknown),
 		grpc.MaxHeaderListSize(maxHeaderListBytes),
 	}
 	outside := []grpc.ServerOption{
+		grpc.MaxConcurrentStreams(uint32(s.cfg.MaxStreamsPerConnection)), // not inside: all of REST shares one connection there
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
@@ -156,34 +163,30 @@ func (s *Server) assembleGRPC(metrics *metrics) error {
 		outside = append(outside, grpc.Creds(credentials.NewTLS(s.certificates.config())))
 	}
 	s.inner = grpc.NewServer(both...)
-	s.opts.Register(s.inner)
+	s.opts.Register(registrar{s.inner})
 	s.grpc = grpc.NewServer(slices.Concat(both, outside)...)
-	s.opts.Register(s.grpc)
+	s.opts.Register(registrar{s.grpc})
 	s.grpcHealth = health.NewServer()
-	healthpb.RegisterHealthServer(s.grpc, s.grpcHealth)
-	reflection.Register(s.grpc)
+	healthpb.RegisterHealthServer(registrar{s.grpc}, s.grpcHealth)
+	reflection.Register(registrar{s.grpc})
+	maps.Copy(s.methods, methodsOf(s.grpc))
 	s.publish(false)
 	return s.checkTables()
 }
 
 // checkTables finds a method without a rule, and a rule or status for a method that is not there, before the first call does.
 func (s *Server) checkTables() error {
-	methods := map[string]bool{}
-	for service, info := range s.grpc.GetServiceInfo() {
-		for _, method := range info.Methods {
-			full := "/" + service + "/" + method.Name
-			methods[full] = true
-			if _, ok := auth.RuleFor(s.opts.Rules, full); !ok {
-				return fmt.Errorf("no auth rule says who may call %s", full)
-			}
+	for method := range s.methods {
+		if _, ok := auth.RuleFor(s.opts.Rules, method); !ok {
+			return fmt.Errorf("no auth rule says who may call %s", method)
 		}
 	}
 	for method := range s.opts.Rules {
-		if !methods[method] {
+		if !s.methods[method] {
 			return fmt.Errorf("the auth rule for %s is for a method that is not registered", method)
 		}
 	}
-	if i := slices.IndexFunc(s.opts.Created, func(m string) bool { return !methods[m] }); i >= 0 {
+	if i := slices.IndexFunc(s.opts.Created, func(m string) bool { return !s.methods[m] }); i >= 0 {
 		return fmt.Errorf("status 201 is for %s, a method that is not registered", s.opts.Created[i])
 	}
 	return nil

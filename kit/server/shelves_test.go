@@ -40,6 +40,10 @@ func (s *shelves) CreateShelf(ctx context.Context, req *testpb.CreateShelfReques
 		return nil, fmt.Errorf("%s: %w", secret, driver.ErrBadConn)
 	case "refuse":
 		return nil, errs.New(errs.FailedPrecondition, "SHELF_FULL", "the shelf is full").With("room", "r1").Retry(1500 * time.Millisecond).Wrap(io.ErrClosedPipe)
+	case "garbled":
+		return &testpb.Shelf{Id: "\xff"}, nil
+	case "changed":
+		return nil, errs.New(errs.Aborted, "SHELF_CHANGED", "the shelf has changed")
 	case "conflict":
 		return nil, errs.New(errs.AlreadyExists, "SHELF_EXISTS", "the shelf exists")
 	case "deadline":
@@ -68,6 +72,10 @@ func (s *shelves) UpdateShelf(_ context.Context, req *testpb.UpdateShelfRequest)
 	return req.GetShelf(), nil
 }
 
+func (s *shelves) PatchShelf(_ context.Context, req *testpb.PatchShelfRequest) (*testpb.Shelf, error) {
+	return &testpb.Shelf{Id: strings.Join(req.GetUpdateMask().GetPaths(), ",")}, nil
+}
+
 func (s *shelves) ListShelves(_ context.Context, req *testpb.ListShelvesRequest) (*testpb.ListShelvesResponse, error) {
 	return &testpb.ListShelvesResponse{Shelves: []*testpb.Shelf{{Id: req.GetFilter().GetRoomName(), Length: int64(req.GetPageSize())}}}, nil
 }
@@ -81,6 +89,11 @@ func (s *shelves) WatchShelf(req *testpb.GetShelfRequest, stream grpc.ServerStre
 	}
 	if err := stream.Send(&testpb.Shelf{Id: req.GetId()}); err != nil {
 		return err
+	}
+	for req.GetId() == "flood" {
+		if err := stream.Send(&testpb.Shelf{Id: strings.Repeat("x", 1<<10)}); err != nil {
+			return err
+		}
 	}
 	<-stream.Context().Done()
 	return stream.Context().Err()
@@ -104,6 +117,7 @@ var rules = map[string]auth.Rule{
 	testpb.ShelfService_CreateShelf_FullMethodName:   {Roles: []string{auth.Customer}},
 	testpb.ShelfService_GetShelf_FullMethodName:      {Public: true},
 	testpb.ShelfService_UpdateShelf_FullMethodName:   {Roles: []string{"staff"}},
+	testpb.ShelfService_PatchShelf_FullMethodName:    {Public: true},
 	testpb.ShelfService_ListShelves_FullMethodName:   {Public: true},
 	testpb.ShelfService_WatchShelf_FullMethodName:    {Roles: []string{auth.Customer}},
 	testpb.ShelfService_ImportShelves_FullMethodName: {Roles: []string{auth.Customer}},

@@ -18,18 +18,26 @@ func (s *Server) interceptors(metrics *metrics) ([]grpc.UnaryServerInterceptor, 
 	if err != nil {
 		return nil, nil, err
 	}
-	around := []step{identify(s.opts.Tracer), render, logCalls(s.opts.Log, s.limits.proxies), metrics.countCalls, recovered, passing, s.limits.address}
+	streams, err := newOpenStreams(s.cfg.MaxStreamsPerCaller, s.opts.Metrics)
+	if err != nil {
+		return nil, nil, err
+	}
+	around := []step{identify(s.opts.Tracer, s.methods), render, logCalls(s.opts.Log, s.limits.proxies), metrics.countCalls(s.methods), recovered, passing, s.limits.address}
 	unary := []grpc.UnaryServerInterceptor{
 		unaryOf(append(around, timeLimit(s.cfg.RequestTimeout))),
 		s.opts.Verifier.Unary(s.opts.Rules),
 		unaryOf([]step{s.limits.user}),
+		refuseUnread,
 		validator.unary,
 	}
 	stream := []grpc.StreamServerInterceptor{
 		streamOf(around),
-		s.endAtStop,
+		s.refuseUnknown,
+		readFrames,
+		s.boundStream,
 		s.opts.Verifier.Stream(s.opts.Rules),
 		streamOf([]step{s.limits.user}),
+		streams.bound,
 		validator.stream,
 	}
 	return unary, stream, nil
@@ -76,21 +84,6 @@ func timeLimit(limit time.Duration) step {
 		defer cancel()
 		return next(ctx)
 	}
-}
-
-// endAtStop ends a stream that only the server writes to, such as a watch, when the stop begins: it would hold up the stop, and its client begins a new one elsewhere.
-func (s *Server) endAtStop(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if info.IsClientStream {
-		return handler(srv, stream)
-	}
-	ctx, cancel := context.WithCancelCause(stream.Context())
-	defer cancel(nil)
-	defer context.AfterFunc(s.draining, func() { cancel(errStopping) })()
-	err := handler(srv, streamWith{stream, ctx})
-	if err != nil && context.Cause(ctx) == errStopping { //nolint:errorlint // the very value
-		return errStopping
-	}
-	return err
 }
 
 // newID is a request id for a caller that brought none.

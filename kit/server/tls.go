@@ -18,11 +18,11 @@ import (
 
 // TLSConfig encrypts the REST and the gRPC port; without a certificate they are plain, for a mesh or a proxy to do it. The admin port is always plain.
 type TLSConfig struct {
-	CertFile     string        `env:"TLS_CERT_FILE"`                     // PEM: the certificate, then those between it and its authority
-	KeyFile      string        `env:"TLS_KEY_FILE"`                      // PEM: its key
-	ClientCAFile string        `env:"TLS_CLIENT_CA_FILE"`                // PEM: authorities of the clients, each of which must then show a certificate
-	MinVersion   string        `env:"TLS_MIN_VERSION" envDefault:"1.2"`  // 1.2 or 1.3
-	ReloadEvery  time.Duration `env:"TLS_RELOAD_EVERY" envDefault:"10s"` // between two looks at the files
+	CertFile     string        `env:"TLS_CERT_FILE"`                                   // PEM: the certificate, then those between it and its authority
+	KeyFile      string        `env:"TLS_KEY_FILE"`                                    // PEM: its key
+	ClientCAFile string        `env:"TLS_CLIENT_CA_FILE"`                              // PEM: authorities of the clients, each of which must then show a certificate
+	MinVersion   string        `env:"TLS_MIN_VERSION" envDefault:"1.2"`                // 1.2 or 1.3
+	ReloadEvery  time.Duration `env:"TLS_RELOAD_EVERY" envDefault:"10s" atLeast:"1ms"` // between two looks at the files
 }
 
 func (c TLSConfig) enabled() bool { return c.CertFile != "" }

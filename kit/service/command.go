@@ -203,6 +203,12 @@ const sharedVariables = `  ENVIRONMENT               shown by /info and in the l
   SCHEMA_REGISTER           register schemas at start instead of looking them up     default false
   REDIS_URL                 redis://… or rediss://…; shares rate limits and caches   default none
   HTTP_ADDR, GRPC_ADDR, ADMIN_ADDR   host:port to listen on                          required
+  MAX_BODY_BYTES            of a REST body, of a gRPC message                        default 1048576
+  REQUEST_TIMEOUT           of a call that is no stream                              default 30s
+  CLIENT_TIMEOUT            for a REST client to send a body, to take what is sent   default 30s
+  MAX_STREAMS_PER_CONNECTION   calls and streams at a time; gRPC, HTTP/2             default 250
+  MAX_STREAMS_PER_CALLER    open at a time; of a subject, else of an address         default 10
+  MAX_STREAM_TIME           then a stream ends, for its client to begin a new one    default 15m
   TLS_CERT_FILE, TLS_KEY_FILE        encrypt REST and gRPC; PEM, reloaded             plain without them
   TLS_CLIENT_CA_FILE        every client must show a certificate of these            not asked for
   TLS_MIN_VERSION           1.2 or 1.3                                               default 1.2

@@ -21,8 +21,8 @@ type Config struct {
 	DatabaseURL string `env:"DATABASE_URL,required"`
 	// DatabaseMigrate applies the migrations at start. Production runs the migrate command as a job instead.
 	DatabaseMigrate bool `env:"DATABASE_MIGRATE" envDefault:"false"`
-	// DatabaseMaxOpen bounds the PostgreSQL pool: 10 connections and an overflow of 20.
-	DatabaseMaxOpen int `env:"DATABASE_MAX_OPEN" envDefault:"30"`
+	// DatabaseMaxOpen bounds the PostgreSQL pool: 10 connections and an overflow of 20. The relay keeps one for its lock.
+	DatabaseMaxOpen int `env:"DATABASE_MAX_OPEN" envDefault:"30" atLeast:"2"`
 
 	SchemaRegistryURL      string `env:"SCHEMA_REGISTRY_URL,required"`
 	SchemaRegistryUsername string `env:"SCHEMA_REGISTRY_USERNAME"`
@@ -32,11 +32,11 @@ type Config struct {
 
 	// KafkaCreateTopics creates missing topics at start, with KafkaPartitions and KafkaReplication.
 	KafkaCreateTopics bool `env:"KAFKA_CREATE_TOPICS" envDefault:"false"`
-	KafkaPartitions   int  `env:"KAFKA_PARTITIONS" envDefault:"3"`
-	KafkaReplication  int  `env:"KAFKA_REPLICATION" envDefault:"1"`
+	KafkaPartitions   int  `env:"KAFKA_PARTITIONS" envDefault:"3" atLeast:"1"`
+	KafkaReplication  int  `env:"KAFKA_REPLICATION" envDefault:"1" atLeast:"1"`
 
 	// ShutdownTimeout bounds each stage of the drain.
-	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"20s"`
+	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"20s" atLeast:"1ms"`
 
 	// RedisURL is redis://… or rediss://…; empty: none. It shares rate limits and caches between replicas.
 	RedisURL string `env:"REDIS_URL"`

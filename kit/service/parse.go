@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -14,18 +17,58 @@ import (
 func Parse[T any](environ []string) (T, error) {
 	values := env.ToMap(environ)
 	cfg, err := env.ParseAsWithOptions[T](env.Options{Environment: values})
-	if err == nil {
-		return cfg, nil
-	}
-	var many env.AggregateError
-	if !errors.As(err, &many) {
+	var lines []string
+	if many, ok := errors.AsType[env.AggregateError](err); ok {
+		for _, one := range many.Errors {
+			lines = append(lines, describe(one, reflect.TypeFor[T](), values))
+		}
+	} else if err != nil {
+		return cfg, err
+	} else if lines, err = tooSmall(reflect.ValueOf(cfg)); err != nil {
 		return cfg, err
 	}
-	lines := make([]string, 0, len(many.Errors))
-	for _, one := range many.Errors {
-		lines = append(lines, describe(one, reflect.TypeFor[T](), values))
+	if len(lines) == 0 {
+		return cfg, nil
 	}
-	return cfg, errors.New(strings.Join(lines, "; "))
+	slices.Sort(lines) // a variable that two parts of the configuration read is told of once
+	return cfg, errors.New(strings.Join(slices.Compact(lines), "; "))
+}
+
+// tooSmall names the variables that are below the least value that the tag atLeast of their field gives: a number, or a duration.
+func tooSmall(config reflect.Value) ([]string, error) {
+	var lines []string
+	for i := range config.NumField() {
+		field, value := config.Type().Field(i), config.Field(i)
+		if field.Type.Kind() == reflect.Struct {
+			inner, err := tooSmall(value)
+			if err != nil {
+				return nil, err
+			}
+			lines = append(lines, inner...)
+			continue
+		}
+		tag := field.Tag.Get("atLeast")
+		if tag == "" {
+			continue
+		}
+		least, err := parseLeast(field.Type, tag)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", field.Name, err)
+		}
+		if value.Int() < least {
+			name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+			lines = append(lines, fmt.Sprintf("%s=%v: must be at least %s", name, value.Interface(), tag))
+		}
+	}
+	return lines, nil
+}
+
+func parseLeast(t reflect.Type, tag string) (int64, error) {
+	if t == reflect.TypeFor[time.Duration]() {
+		least, err := time.ParseDuration(tag)
+		return int64(least), err
+	}
+	return strconv.ParseInt(tag, 10, 64)
 }
 
 // describe says in terms of variables what the library says in terms of fields.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func TestParseErrorsNameVariableValueAndRule(t *testing.T) {
 		environ []string
 		want    []string
 	}{
+		{append(enough, "SHUTDOWN_TIMEOUT=soon"), []string{`SHUTDOWN_TIMEOUT="soon": must be a duration such as 500ms, 10s or 2h`}},
 		{nil, []string{"DATABASE_URL is required", "SCHEMA_REGISTRY_URL is required"}},
 		{append(enough, "SAMPLE_TICK=soon"), []string{`SAMPLE_TICK="soon"`, "a duration"}},
 		{append(enough, "SAMPLE_CALLS=-1"), []string{`SAMPLE_CALLS="-1"`, "not negative"}},
@@ -38,9 +40,54 @@ func TestParseErrorsNameVariableValueAndRule(t *testing.T) {
 	} {
 		_, err := Parse[sample](c.environ)
 		for _, want := range c.want {
-			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			if err == nil || strings.Count(err.Error(), want) != 1 || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v: want one line with %s, got %v", c.environ, want, err)
 			}
+		}
+	}
+}
+
+// Every number and duration of the server, and what else has a least value, is refused below it, once.
+func TestParseRefusesTooSmallValues(t *testing.T) {
+	bounded := 0
+	var walk func(reflect.Type, bool)
+	walk = func(config reflect.Type, all bool) {
+		for i := range config.NumField() {
+			f := config.Field(i)
+			if f.Type.Kind() == reflect.Struct {
+				walk(f.Type, f.Type.PkgPath() == "orderflow.example/kit/server")
+				continue
+			}
+			name, least := f.Tag.Get("env"), f.Tag.Get("atLeast")
+			if number := f.Type.Kind() >= reflect.Int && f.Type.Kind() <= reflect.Float64; least == "" {
+				if number && all {
+					t.Errorf("%s has no least value", name)
+				}
+				continue
+			}
+			bounded++
+			for _, value := range []string{"0", "-1"} {
+				if f.Type == reflect.TypeFor[time.Duration]() {
+					value += "s"
+				}
+				_, err := Parse[sample](append(enough, name+"="+value))
+				if want := name + "=" + value + ": must be at least " + least; err == nil || err.Error() != want {
+					t.Errorf("%v, want %s", err, want)
+				}
+			}
+		}
+	}
+	walk(reflect.TypeFor[sample](), false)
+	if bounded < 10 {
+		t.Errorf("%d bounded variables: the test does not see them", bounded)
+	}
+}
+
+func TestDatabaseThatDoesNotAnswer(t *testing.T) {
+	for _, url := range []string{"postgres://u:hunter2@127.0.0.1:1/orders", "postgres://u@127.0.0.1:1/orders?password=hunter2", "postgres://u:hunter2@127.0.0.1:x/orders", "sqlite:/nowhere/at/all.db"} {
+		_, err := OpenDatabase(t.Context(), Config{DatabaseURL: url}, Spec{})
+		if err == nil || !strings.HasPrefix(err.Error(), "DATABASE_URL: ") || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", url, err)
 		}
 	}
 }

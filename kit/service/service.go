@@ -5,8 +5,10 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
 	"orderflow.example/kit/auth"
@@ -113,8 +115,19 @@ func Open(ctx context.Context, cfg Config, spec Spec) (*Service, error) {
 
 // OpenDatabase opens a service's database alone, for a command that needs no more.
 func OpenDatabase(ctx context.Context, cfg Config, spec Spec) (*sqldb.DB, error) {
-	return sqldb.Open(ctx, sqldb.Config{URL: cfg.DatabaseURL, MaxOpen: cfg.DatabaseMaxOpen, Now: cfg.Now})
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: cfg.DatabaseURL, MaxOpen: cfg.DatabaseMaxOpen, Now: cfg.Now})
+	if err != nil { // drivers tell what they tried on lines of their own
+		return nil, fmt.Errorf("DATABASE_URL: %w", oneLine{err})
+	}
+	return db, nil
 }
+
+// oneLine is an error with its text on one line.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+
+func (e oneLine) Unwrap() error { return e.error }
 
 // Migrate brings the shared tables and the service's own up to date.
 func Migrate(ctx context.Context, db *sqldb.DB, spec Spec) error {

@@ -14,6 +14,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -439,6 +440,58 @@ func (x *UpdateShelfRequest) GetShelf() *Shelf {
 	return nil
 }
 
+type PatchShelfRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shelf         *Shelf                 `protobuf:"bytes,1,opt,name=shelf,proto3" json:"shelf,omitempty"`
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PatchShelfRequest) Reset() {
+	*x = PatchShelfRequest{}
+	mi := &file_test_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PatchShelfRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PatchShelfRequest) ProtoMessage() {}
+
+func (x *PatchShelfRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_test_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PatchShelfRequest.ProtoReflect.Descriptor instead.
+func (*PatchShelfRequest) Descriptor() ([]byte, []int) {
+	return file_test_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PatchShelfRequest) GetShelf() *Shelf {
+	if x != nil {
+		return x.Shelf
+	}
+	return nil
+}
+
+func (x *PatchShelfRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
 type ListShelvesRequest struct {
 	state         protoimpl.MessageState     `protogen:"open.v1"`
 	PageSize      int32                      `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -449,7 +502,7 @@ type ListShelvesRequest struct {
 
 func (x *ListShelvesRequest) Reset() {
 	*x = ListShelvesRequest{}
-	mi := &file_test_proto_msgTypes[5]
+	mi := &file_test_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +514,7 @@ func (x *ListShelvesRequest) String() string {
 func (*ListShelvesRequest) ProtoMessage() {}
 
 func (x *ListShelvesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_test_proto_msgTypes[5]
+	mi := &file_test_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +527,7 @@ func (x *ListShelvesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListShelvesRequest.ProtoReflect.Descriptor instead.
 func (*ListShelvesRequest) Descriptor() ([]byte, []int) {
-	return file_test_proto_rawDescGZIP(), []int{5}
+	return file_test_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListShelvesRequest) GetPageSize() int32 {
@@ -500,7 +553,7 @@ type ListShelvesResponse struct {
 
 func (x *ListShelvesResponse) Reset() {
 	*x = ListShelvesResponse{}
-	mi := &file_test_proto_msgTypes[6]
+	mi := &file_test_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -512,7 +565,7 @@ func (x *ListShelvesResponse) String() string {
 func (*ListShelvesResponse) ProtoMessage() {}
 
 func (x *ListShelvesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_test_proto_msgTypes[6]
+	mi := &file_test_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -525,7 +578,7 @@ func (x *ListShelvesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListShelvesResponse.ProtoReflect.Descriptor instead.
 func (*ListShelvesResponse) Descriptor() ([]byte, []int) {
-	return file_test_proto_rawDescGZIP(), []int{6}
+	return file_test_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListShelvesResponse) GetShelves() []*Shelf {
@@ -544,7 +597,7 @@ type ListShelvesRequest_Filter struct {
 
 func (x *ListShelvesRequest_Filter) Reset() {
 	*x = ListShelvesRequest_Filter{}
-	mi := &file_test_proto_msgTypes[8]
+	mi := &file_test_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -556,7 +609,7 @@ func (x *ListShelvesRequest_Filter) String() string {
 func (*ListShelvesRequest_Filter) ProtoMessage() {}
 
 func (x *ListShelvesRequest_Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_test_proto_msgTypes[8]
+	mi := &file_test_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -569,7 +622,7 @@ func (x *ListShelvesRequest_Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListShelvesRequest_Filter.ProtoReflect.Descriptor instead.
 func (*ListShelvesRequest_Filter) Descriptor() ([]byte, []int) {
-	return file_test_proto_rawDescGZIP(), []int{5, 0}
+	return file_test_proto_rawDescGZIP(), []int{6, 0}
 }
 
 func (x *ListShelvesRequest_Filter) GetRoomName() string {
@@ -584,7 +637,7 @@ var File_test_proto protoreflect.FileDescriptor
 const file_test_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"test.proto\x12\x15orderflow.kit.test.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x02\n" +
+	"test.proto\x12\x15orderflow.kit.test.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x02\n" +
 	"\x05Shelf\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12;\n" +
 	"\x06status\x18\x02 \x01(\x0e2#.orderflow.kit.test.v1.Shelf.StatusR\x06status\x12\x16\n" +
@@ -620,18 +673,24 @@ const file_test_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x02id\"X\n" +
 	"\x12UpdateShelfRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x122\n" +
-	"\x05shelf\x18\x02 \x01(\v2\x1c.orderflow.kit.test.v1.ShelfR\x05shelf\"\xab\x01\n" +
+	"\x05shelf\x18\x02 \x01(\v2\x1c.orderflow.kit.test.v1.ShelfR\x05shelf\"\x84\x01\n" +
+	"\x11PatchShelfRequest\x122\n" +
+	"\x05shelf\x18\x01 \x01(\v2\x1c.orderflow.kit.test.v1.ShelfR\x05shelf\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"\xab\x01\n" +
 	"\x12ListShelvesRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02\x18dR\bpageSize\x12H\n" +
 	"\x06filter\x18\x02 \x01(\v20.orderflow.kit.test.v1.ListShelvesRequest.FilterR\x06filter\x1a%\n" +
 	"\x06Filter\x12\x1b\n" +
 	"\troom_name\x18\x01 \x01(\tR\broomName\"M\n" +
 	"\x13ListShelvesResponse\x126\n" +
-	"\ashelves\x18\x01 \x03(\v2\x1c.orderflow.kit.test.v1.ShelfR\ashelves2\xb0\x05\n" +
+	"\ashelves\x18\x01 \x03(\v2\x1c.orderflow.kit.test.v1.ShelfR\ashelves2\xad\x06\n" +
 	"\fShelfService\x12n\n" +
 	"\vCreateShelf\x12).orderflow.kit.test.v1.CreateShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"\x16\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/shelves\x12j\n" +
 	"\bGetShelf\x12&.orderflow.kit.test.v1.GetShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/shelves/{id}\x12w\n" +
-	"\vUpdateShelf\x12).orderflow.kit.test.v1.UpdateShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"\x1f\x82\xd3\xe4\x93\x02\x19:\x05shelf\x1a\x10/v1/shelves/{id}\x12y\n" +
+	"\vUpdateShelf\x12).orderflow.kit.test.v1.UpdateShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"\x1f\x82\xd3\xe4\x93\x02\x19:\x05shelf\x1a\x10/v1/shelves/{id}\x12{\n" +
+	"\n" +
+	"PatchShelf\x12(.orderflow.kit.test.v1.PatchShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"%\x82\xd3\xe4\x93\x02\x1f:\x05shelf2\x16/v1/shelves/{shelf.id}\x12y\n" +
 	"\vListShelves\x12).orderflow.kit.test.v1.ListShelvesRequest\x1a*.orderflow.kit.test.v1.ListShelvesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/shelves\x12t\n" +
 	"\n" +
 	"WatchShelf\x12&.orderflow.kit.test.v1.GetShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/shelves/{id}:watch0\x01\x12Z\n" +
@@ -650,7 +709,7 @@ func file_test_proto_rawDescGZIP() []byte {
 }
 
 var file_test_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_test_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_test_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_test_proto_goTypes = []any{
 	(Shelf_Status)(0),                 // 0: orderflow.kit.test.v1.Shelf.Status
 	(*Shelf)(nil),                     // 1: orderflow.kit.test.v1.Shelf
@@ -658,43 +717,49 @@ var file_test_proto_goTypes = []any{
 	(*CreateShelfRequest)(nil),        // 3: orderflow.kit.test.v1.CreateShelfRequest
 	(*GetShelfRequest)(nil),           // 4: orderflow.kit.test.v1.GetShelfRequest
 	(*UpdateShelfRequest)(nil),        // 5: orderflow.kit.test.v1.UpdateShelfRequest
-	(*ListShelvesRequest)(nil),        // 6: orderflow.kit.test.v1.ListShelvesRequest
-	(*ListShelvesResponse)(nil),       // 7: orderflow.kit.test.v1.ListShelvesResponse
-	nil,                               // 8: orderflow.kit.test.v1.CreateShelfRequest.ByNameEntry
-	(*ListShelvesRequest_Filter)(nil), // 9: orderflow.kit.test.v1.ListShelvesRequest.Filter
-	(*timestamppb.Timestamp)(nil),     // 10: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 11: google.protobuf.Duration
+	(*PatchShelfRequest)(nil),         // 6: orderflow.kit.test.v1.PatchShelfRequest
+	(*ListShelvesRequest)(nil),        // 7: orderflow.kit.test.v1.ListShelvesRequest
+	(*ListShelvesResponse)(nil),       // 8: orderflow.kit.test.v1.ListShelvesResponse
+	nil,                               // 9: orderflow.kit.test.v1.CreateShelfRequest.ByNameEntry
+	(*ListShelvesRequest_Filter)(nil), // 10: orderflow.kit.test.v1.ListShelvesRequest.Filter
+	(*timestamppb.Timestamp)(nil),     // 11: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 12: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil),     // 13: google.protobuf.FieldMask
 }
 var file_test_proto_depIdxs = []int32{
 	0,  // 0: orderflow.kit.test.v1.Shelf.status:type_name -> orderflow.kit.test.v1.Shelf.Status
 	2,  // 1: orderflow.kit.test.v1.Shelf.books:type_name -> orderflow.kit.test.v1.Book
-	10, // 2: orderflow.kit.test.v1.Shelf.built_at:type_name -> google.protobuf.Timestamp
+	11, // 2: orderflow.kit.test.v1.Shelf.built_at:type_name -> google.protobuf.Timestamp
 	2,  // 3: orderflow.kit.test.v1.CreateShelfRequest.books:type_name -> orderflow.kit.test.v1.Book
-	8,  // 4: orderflow.kit.test.v1.CreateShelfRequest.by_name:type_name -> orderflow.kit.test.v1.CreateShelfRequest.ByNameEntry
+	9,  // 4: orderflow.kit.test.v1.CreateShelfRequest.by_name:type_name -> orderflow.kit.test.v1.CreateShelfRequest.ByNameEntry
 	0,  // 5: orderflow.kit.test.v1.CreateShelfRequest.status:type_name -> orderflow.kit.test.v1.Shelf.Status
-	10, // 6: orderflow.kit.test.v1.CreateShelfRequest.built_at:type_name -> google.protobuf.Timestamp
-	11, // 7: orderflow.kit.test.v1.CreateShelfRequest.keep_for:type_name -> google.protobuf.Duration
+	11, // 6: orderflow.kit.test.v1.CreateShelfRequest.built_at:type_name -> google.protobuf.Timestamp
+	12, // 7: orderflow.kit.test.v1.CreateShelfRequest.keep_for:type_name -> google.protobuf.Duration
 	1,  // 8: orderflow.kit.test.v1.UpdateShelfRequest.shelf:type_name -> orderflow.kit.test.v1.Shelf
-	9,  // 9: orderflow.kit.test.v1.ListShelvesRequest.filter:type_name -> orderflow.kit.test.v1.ListShelvesRequest.Filter
-	1,  // 10: orderflow.kit.test.v1.ListShelvesResponse.shelves:type_name -> orderflow.kit.test.v1.Shelf
-	2,  // 11: orderflow.kit.test.v1.CreateShelfRequest.ByNameEntry.value:type_name -> orderflow.kit.test.v1.Book
-	3,  // 12: orderflow.kit.test.v1.ShelfService.CreateShelf:input_type -> orderflow.kit.test.v1.CreateShelfRequest
-	4,  // 13: orderflow.kit.test.v1.ShelfService.GetShelf:input_type -> orderflow.kit.test.v1.GetShelfRequest
-	5,  // 14: orderflow.kit.test.v1.ShelfService.UpdateShelf:input_type -> orderflow.kit.test.v1.UpdateShelfRequest
-	6,  // 15: orderflow.kit.test.v1.ShelfService.ListShelves:input_type -> orderflow.kit.test.v1.ListShelvesRequest
-	4,  // 16: orderflow.kit.test.v1.ShelfService.WatchShelf:input_type -> orderflow.kit.test.v1.GetShelfRequest
-	3,  // 17: orderflow.kit.test.v1.ShelfService.ImportShelves:input_type -> orderflow.kit.test.v1.CreateShelfRequest
-	1,  // 18: orderflow.kit.test.v1.ShelfService.CreateShelf:output_type -> orderflow.kit.test.v1.Shelf
-	1,  // 19: orderflow.kit.test.v1.ShelfService.GetShelf:output_type -> orderflow.kit.test.v1.Shelf
-	1,  // 20: orderflow.kit.test.v1.ShelfService.UpdateShelf:output_type -> orderflow.kit.test.v1.Shelf
-	7,  // 21: orderflow.kit.test.v1.ShelfService.ListShelves:output_type -> orderflow.kit.test.v1.ListShelvesResponse
-	1,  // 22: orderflow.kit.test.v1.ShelfService.WatchShelf:output_type -> orderflow.kit.test.v1.Shelf
-	1,  // 23: orderflow.kit.test.v1.ShelfService.ImportShelves:output_type -> orderflow.kit.test.v1.Shelf
-	18, // [18:24] is the sub-list for method output_type
-	12, // [12:18] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	1,  // 9: orderflow.kit.test.v1.PatchShelfRequest.shelf:type_name -> orderflow.kit.test.v1.Shelf
+	13, // 10: orderflow.kit.test.v1.PatchShelfRequest.update_mask:type_name -> google.protobuf.FieldMask
+	10, // 11: orderflow.kit.test.v1.ListShelvesRequest.filter:type_name -> orderflow.kit.test.v1.ListShelvesRequest.Filter
+	1,  // 12: orderflow.kit.test.v1.ListShelvesResponse.shelves:type_name -> orderflow.kit.test.v1.Shelf
+	2,  // 13: orderflow.kit.test.v1.CreateShelfRequest.ByNameEntry.value:type_name -> orderflow.kit.test.v1.Book
+	3,  // 14: orderflow.kit.test.v1.ShelfService.CreateShelf:input_type -> orderflow.kit.test.v1.CreateShelfRequest
+	4,  // 15: orderflow.kit.test.v1.ShelfService.GetShelf:input_type -> orderflow.kit.test.v1.GetShelfRequest
+	5,  // 16: orderflow.kit.test.v1.ShelfService.UpdateShelf:input_type -> orderflow.kit.test.v1.UpdateShelfRequest
+	6,  // 17: orderflow.kit.test.v1.ShelfService.PatchShelf:input_type -> orderflow.kit.test.v1.PatchShelfRequest
+	7,  // 18: orderflow.kit.test.v1.ShelfService.ListShelves:input_type -> orderflow.kit.test.v1.ListShelvesRequest
+	4,  // 19: orderflow.kit.test.v1.ShelfService.WatchShelf:input_type -> orderflow.kit.test.v1.GetShelfRequest
+	3,  // 20: orderflow.kit.test.v1.ShelfService.ImportShelves:input_type -> orderflow.kit.test.v1.CreateShelfRequest
+	1,  // 21: orderflow.kit.test.v1.ShelfService.CreateShelf:output_type -> orderflow.kit.test.v1.Shelf
+	1,  // 22: orderflow.kit.test.v1.ShelfService.GetShelf:output_type -> orderflow.kit.test.v1.Shelf
+	1,  // 23: orderflow.kit.test.v1.ShelfService.UpdateShelf:output_type -> orderflow.kit.test.v1.Shelf
+	1,  // 24: orderflow.kit.test.v1.ShelfService.PatchShelf:output_type -> orderflow.kit.test.v1.Shelf
+	8,  // 25: orderflow.kit.test.v1.ShelfService.ListShelves:output_type -> orderflow.kit.test.v1.ListShelvesResponse
+	1,  // 26: orderflow.kit.test.v1.ShelfService.WatchShelf:output_type -> orderflow.kit.test.v1.Shelf
+	1,  // 27: orderflow.kit.test.v1.ShelfService.ImportShelves:output_type -> orderflow.kit.test.v1.Shelf
+	21, // [21:28] is the sub-list for method output_type
+	14, // [14:21] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_test_proto_init() }
@@ -712,7 +777,7 @@ func file_test_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_test_proto_rawDesc), len(file_test_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

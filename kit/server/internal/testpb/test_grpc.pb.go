@@ -24,6 +24,7 @@ const (
 	ShelfService_CreateShelf_FullMethodName   = "/orderflow.kit.test.v1.ShelfService/CreateShelf"
 	ShelfService_GetShelf_FullMethodName      = "/orderflow.kit.test.v1.ShelfService/GetShelf"
 	ShelfService_UpdateShelf_FullMethodName   = "/orderflow.kit.test.v1.ShelfService/UpdateShelf"
+	ShelfService_PatchShelf_FullMethodName    = "/orderflow.kit.test.v1.ShelfService/PatchShelf"
 	ShelfService_ListShelves_FullMethodName   = "/orderflow.kit.test.v1.ShelfService/ListShelves"
 	ShelfService_WatchShelf_FullMethodName    = "/orderflow.kit.test.v1.ShelfService/WatchShelf"
 	ShelfService_ImportShelves_FullMethodName = "/orderflow.kit.test.v1.ShelfService/ImportShelves"
@@ -36,6 +37,8 @@ type ShelfServiceClient interface {
 	CreateShelf(ctx context.Context, in *CreateShelfRequest, opts ...grpc.CallOption) (*Shelf, error)
 	GetShelf(ctx context.Context, in *GetShelfRequest, opts ...grpc.CallOption) (*Shelf, error)
 	UpdateShelf(ctx context.Context, in *UpdateShelfRequest, opts ...grpc.CallOption) (*Shelf, error)
+	// Answers with the paths of the mask.
+	PatchShelf(ctx context.Context, in *PatchShelfRequest, opts ...grpc.CallOption) (*Shelf, error)
 	ListShelves(ctx context.Context, in *ListShelvesRequest, opts ...grpc.CallOption) (*ListShelvesResponse, error)
 	// Answers nothing and stays open.
 	WatchShelf(ctx context.Context, in *GetShelfRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Shelf], error)
@@ -75,6 +78,16 @@ func (c *shelfServiceClient) UpdateShelf(ctx context.Context, in *UpdateShelfReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Shelf)
 	err := c.cc.Invoke(ctx, ShelfService_UpdateShelf_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *shelfServiceClient) PatchShelf(ctx context.Context, in *PatchShelfRequest, opts ...grpc.CallOption) (*Shelf, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Shelf)
+	err := c.cc.Invoke(ctx, ShelfService_PatchShelf_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +143,8 @@ type ShelfServiceServer interface {
 	CreateShelf(context.Context, *CreateShelfRequest) (*Shelf, error)
 	GetShelf(context.Context, *GetShelfRequest) (*Shelf, error)
 	UpdateShelf(context.Context, *UpdateShelfRequest) (*Shelf, error)
+	// Answers with the paths of the mask.
+	PatchShelf(context.Context, *PatchShelfRequest) (*Shelf, error)
 	ListShelves(context.Context, *ListShelvesRequest) (*ListShelvesResponse, error)
 	// Answers nothing and stays open.
 	WatchShelf(*GetShelfRequest, grpc.ServerStreamingServer[Shelf]) error
@@ -153,6 +168,9 @@ func (UnimplementedShelfServiceServer) GetShelf(context.Context, *GetShelfReques
 }
 func (UnimplementedShelfServiceServer) UpdateShelf(context.Context, *UpdateShelfRequest) (*Shelf, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateShelf not implemented")
+}
+func (UnimplementedShelfServiceServer) PatchShelf(context.Context, *PatchShelfRequest) (*Shelf, error) {
+	return nil, status.Error(codes.Unimplemented, "method PatchShelf not implemented")
 }
 func (UnimplementedShelfServiceServer) ListShelves(context.Context, *ListShelvesRequest) (*ListShelvesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListShelves not implemented")
@@ -238,6 +256,24 @@ func _ShelfService_UpdateShelf_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ShelfService_PatchShelf_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PatchShelfRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ShelfServiceServer).PatchShelf(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ShelfService_PatchShelf_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ShelfServiceServer).PatchShelf(ctx, req.(*PatchShelfRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ShelfService_ListShelves_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListShelvesRequest)
 	if err := dec(in); err != nil {
@@ -292,6 +328,10 @@ var ShelfService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateShelf",
 			Handler:    _ShelfService_UpdateShelf_Handler,
+		},
+		{
+			MethodName: "PatchShelf",
+			Handler:    _ShelfService_PatchShelf_Handler,
 		},
 		{
 			MethodName: "ListShelves",
