@@ -133,6 +133,16 @@ func TestInventoryLimits(t *testing.T) {
 		{"no reason", &inventoryv1.AdjustStockRequest{ProductId: "p1", Delta: 1}, []string{"reason string.min_len"}},
 		{"long reason", &inventoryv1.AdjustStockRequest{ProductId: "p1", Delta: 1, Reason: strings.Repeat("r", 501)}, []string{"reason string.max_len"}},
 
+		{"import options", options("name", "price"), nil},
+		{"import of stock", options("stock"), []string{"options.update_mask field_mask.in"}},
+		{"bad row of an import", &inventoryv1.ImportProductsRequest{Message: &inventoryv1.ImportProductsRequest_Row{Row: &inventoryv1.ImportRow{}}}, nil},
+		{"bad row by itself", &inventoryv1.ImportRow{Number: -1}, []string{"number int32.gte", "product required"}},
+		{"bad product of a row", &inventoryv1.ImportRow{Product: product(func(r *inventoryv1.CreateProductRequest) { r.Price = 0 })}, []string{"product.price int64.gt_lte"}},
+
+		{"all adjustments", &inventoryv1.ListStockAdjustmentsRequest{}, nil},
+		{"adjustments of an odd product", &inventoryv1.ListStockAdjustmentsRequest{ProductId: "a/b"}, []string{"product_id string.pattern"}},
+		{"unknown source", &inventoryv1.ListStockAdjustmentsRequest{Source: 99}, []string{"source enum.defined_only"}},
+		{"long SKU", &inventoryv1.ListProductsRequest{Sku: strings.Repeat("s", 65)}, []string{"sku string.max_len"}},
 		{"all reservations", &inventoryv1.ListReservationsRequest{}, nil},
 		{"unknown reservation status", &inventoryv1.ListReservationsRequest{Status: 99}, []string{"status enum.defined_only"}},
 		{"strange order id", &inventoryv1.ListReservationsRequest{OrderId: "a/b"}, []string{"order_id string.pattern"}},
@@ -268,4 +278,10 @@ func product(changes ...func(*inventoryv1.CreateProductRequest)) *inventoryv1.Cr
 
 func update(product *inventoryv1.Product, paths ...string) *inventoryv1.UpdateProductRequest {
 	return &inventoryv1.UpdateProductRequest{Product: product, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths}}
+}
+
+func options(paths ...string) *inventoryv1.ImportProductsRequest {
+	return &inventoryv1.ImportProductsRequest{Message: &inventoryv1.ImportProductsRequest_Options{
+		Options: &inventoryv1.ImportOptions{UpdateMask: mask(paths...)},
+	}}
 }

@@ -27,14 +27,16 @@ var File_orderflow_inventory_v1_inventory_service_proto protoreflect.FileDescrip
 
 const file_orderflow_inventory_v1_inventory_service_proto_rawDesc = "" +
 	"\n" +
-	".orderflow/inventory/v1/inventory_service.proto\x12\x16orderflow.inventory.v1\x1a\x1cgoogle/api/annotations.proto\x1a$orderflow/inventory/v1/product.proto\x1a%orderflow/inventory/v1/requests.proto\x1a!orderflow/options/v1/access.proto\x1a.protoc-gen-openapiv2/options/annotations.proto2\x95\b\n" +
+	".orderflow/inventory/v1/inventory_service.proto\x12\x16orderflow.inventory.v1\x1a\x1cgoogle/api/annotations.proto\x1a#orderflow/inventory/v1/import.proto\x1a$orderflow/inventory/v1/product.proto\x1a%orderflow/inventory/v1/requests.proto\x1a!orderflow/options/v1/access.proto\x1a.protoc-gen-openapiv2/options/annotations.proto2\x9d\v\n" +
 	"\x10InventoryService\x12\x8f\x01\n" +
 	"\rCreateProduct\x12,.orderflow.inventory.v1.CreateProductRequest\x1a\x1f.orderflow.inventory.v1.Product\"/\xaa\xbb\x18\x14\x12\tcatalogue\x12\aservice\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/products\x12\xad\x01\n" +
 	"\n" +
 	"GetProduct\x12).orderflow.inventory.v1.GetProductRequest\x1a\x1f.orderflow.inventory.v1.Product\"S\xaa\xbb\x18.\x12\bcustomer\x12\x05staff\x12\tcatalogue\x12\aauditor\x12\aservice\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/products/{product_id}\x12\xb1\x01\n" +
 	"\fListProducts\x12+.orderflow.inventory.v1.ListProductsRequest\x1a,.orderflow.inventory.v1.ListProductsResponse\"F\xaa\xbb\x18.\x12\bcustomer\x12\x05staff\x12\tcatalogue\x12\aauditor\x12\aservice\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/products\x12\xa2\x01\n" +
 	"\rUpdateProduct\x12,.orderflow.inventory.v1.UpdateProductRequest\x1a\x1f.orderflow.inventory.v1.Product\"B\xaa\xbb\x18\x14\x12\tcatalogue\x12\aservice\x82\xd3\xe4\x93\x02$:\aproduct2\x19/v1/products/{product.id}\x12\xab\x01\n" +
-	"\vAdjustStock\x12*.orderflow.inventory.v1.AdjustStockRequest\x1a\x1f.orderflow.inventory.v1.Product\"O\xaa\xbb\x18\x1b\x12\x05staff\x12\tcatalogue\x12\aservice\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/products/{product_id}:adjustStock\x12\xb7\x01\n" +
+	"\vAdjustStock\x12*.orderflow.inventory.v1.AdjustStockRequest\x1a\x1f.orderflow.inventory.v1.Product\"O\xaa\xbb\x18\x1b\x12\x05staff\x12\tcatalogue\x12\aservice\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/products/{product_id}:adjustStock\x12\xf5\x01\n" +
+	"\x14ListStockAdjustments\x123.orderflow.inventory.v1.ListStockAdjustmentsRequest\x1a4.orderflow.inventory.v1.ListStockAdjustmentsResponse\"r\xaa\xbb\x18$\x12\x05staff\x12\tcatalogue\x12\aauditor\x12\aservice\x82\xd3\xe4\x93\x02DZ\x16\x12\x14/v1/stockAdjustments\x12*/v1/products/{product_id}/stockAdjustments\x12\x8d\x01\n" +
+	"\x0eImportProducts\x12-.orderflow.inventory.v1.ImportProductsRequest\x1a..orderflow.inventory.v1.ImportProductsResponse\"\x18\xaa\xbb\x18\x14\x12\tcatalogue\x12\aservice(\x010\x01\x12\xb7\x01\n" +
 	"\x10ListReservations\x12/.orderflow.inventory.v1.ListReservationsRequest\x1a0.orderflow.inventory.v1.ListReservationsResponse\"@\xaa\xbb\x18$\x12\x05staff\x12\tcatalogue\x12\aauditor\x12\aservice\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/reservationsB\xde\x01\x92A\x9a\x01\x12M\n" +
 	"\x14Orderflow: inventory\x121Products, their stock and what orders hold of it.2\x02v1Z;\n" +
 	"9\n" +
@@ -44,34 +46,42 @@ const file_orderflow_inventory_v1_inventory_service_proto_rawDesc = "" +
 	"\x06bearer\x12\x00Z>orderflow.example/proto/gen/orderflow/inventory/v1;inventoryv1b\x06proto3"
 
 var file_orderflow_inventory_v1_inventory_service_proto_goTypes = []any{
-	(*CreateProductRequest)(nil),     // 0: orderflow.inventory.v1.CreateProductRequest
-	(*GetProductRequest)(nil),        // 1: orderflow.inventory.v1.GetProductRequest
-	(*ListProductsRequest)(nil),      // 2: orderflow.inventory.v1.ListProductsRequest
-	(*UpdateProductRequest)(nil),     // 3: orderflow.inventory.v1.UpdateProductRequest
-	(*AdjustStockRequest)(nil),       // 4: orderflow.inventory.v1.AdjustStockRequest
-	(*ListReservationsRequest)(nil),  // 5: orderflow.inventory.v1.ListReservationsRequest
-	(*Product)(nil),                  // 6: orderflow.inventory.v1.Product
-	(*ListProductsResponse)(nil),     // 7: orderflow.inventory.v1.ListProductsResponse
-	(*ListReservationsResponse)(nil), // 8: orderflow.inventory.v1.ListReservationsResponse
+	(*CreateProductRequest)(nil),         // 0: orderflow.inventory.v1.CreateProductRequest
+	(*GetProductRequest)(nil),            // 1: orderflow.inventory.v1.GetProductRequest
+	(*ListProductsRequest)(nil),          // 2: orderflow.inventory.v1.ListProductsRequest
+	(*UpdateProductRequest)(nil),         // 3: orderflow.inventory.v1.UpdateProductRequest
+	(*AdjustStockRequest)(nil),           // 4: orderflow.inventory.v1.AdjustStockRequest
+	(*ListStockAdjustmentsRequest)(nil),  // 5: orderflow.inventory.v1.ListStockAdjustmentsRequest
+	(*ImportProductsRequest)(nil),        // 6: orderflow.inventory.v1.ImportProductsRequest
+	(*ListReservationsRequest)(nil),      // 7: orderflow.inventory.v1.ListReservationsRequest
+	(*Product)(nil),                      // 8: orderflow.inventory.v1.Product
+	(*ListProductsResponse)(nil),         // 9: orderflow.inventory.v1.ListProductsResponse
+	(*ListStockAdjustmentsResponse)(nil), // 10: orderflow.inventory.v1.ListStockAdjustmentsResponse
+	(*ImportProductsResponse)(nil),       // 11: orderflow.inventory.v1.ImportProductsResponse
+	(*ListReservationsResponse)(nil),     // 12: orderflow.inventory.v1.ListReservationsResponse
 }
 var file_orderflow_inventory_v1_inventory_service_proto_depIdxs = []int32{
-	0, // 0: orderflow.inventory.v1.InventoryService.CreateProduct:input_type -> orderflow.inventory.v1.CreateProductRequest
-	1, // 1: orderflow.inventory.v1.InventoryService.GetProduct:input_type -> orderflow.inventory.v1.GetProductRequest
-	2, // 2: orderflow.inventory.v1.InventoryService.ListProducts:input_type -> orderflow.inventory.v1.ListProductsRequest
-	3, // 3: orderflow.inventory.v1.InventoryService.UpdateProduct:input_type -> orderflow.inventory.v1.UpdateProductRequest
-	4, // 4: orderflow.inventory.v1.InventoryService.AdjustStock:input_type -> orderflow.inventory.v1.AdjustStockRequest
-	5, // 5: orderflow.inventory.v1.InventoryService.ListReservations:input_type -> orderflow.inventory.v1.ListReservationsRequest
-	6, // 6: orderflow.inventory.v1.InventoryService.CreateProduct:output_type -> orderflow.inventory.v1.Product
-	6, // 7: orderflow.inventory.v1.InventoryService.GetProduct:output_type -> orderflow.inventory.v1.Product
-	7, // 8: orderflow.inventory.v1.InventoryService.ListProducts:output_type -> orderflow.inventory.v1.ListProductsResponse
-	6, // 9: orderflow.inventory.v1.InventoryService.UpdateProduct:output_type -> orderflow.inventory.v1.Product
-	6, // 10: orderflow.inventory.v1.InventoryService.AdjustStock:output_type -> orderflow.inventory.v1.Product
-	8, // 11: orderflow.inventory.v1.InventoryService.ListReservations:output_type -> orderflow.inventory.v1.ListReservationsResponse
-	6, // [6:12] is the sub-list for method output_type
-	0, // [0:6] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	0,  // 0: orderflow.inventory.v1.InventoryService.CreateProduct:input_type -> orderflow.inventory.v1.CreateProductRequest
+	1,  // 1: orderflow.inventory.v1.InventoryService.GetProduct:input_type -> orderflow.inventory.v1.GetProductRequest
+	2,  // 2: orderflow.inventory.v1.InventoryService.ListProducts:input_type -> orderflow.inventory.v1.ListProductsRequest
+	3,  // 3: orderflow.inventory.v1.InventoryService.UpdateProduct:input_type -> orderflow.inventory.v1.UpdateProductRequest
+	4,  // 4: orderflow.inventory.v1.InventoryService.AdjustStock:input_type -> orderflow.inventory.v1.AdjustStockRequest
+	5,  // 5: orderflow.inventory.v1.InventoryService.ListStockAdjustments:input_type -> orderflow.inventory.v1.ListStockAdjustmentsRequest
+	6,  // 6: orderflow.inventory.v1.InventoryService.ImportProducts:input_type -> orderflow.inventory.v1.ImportProductsRequest
+	7,  // 7: orderflow.inventory.v1.InventoryService.ListReservations:input_type -> orderflow.inventory.v1.ListReservationsRequest
+	8,  // 8: orderflow.inventory.v1.InventoryService.CreateProduct:output_type -> orderflow.inventory.v1.Product
+	8,  // 9: orderflow.inventory.v1.InventoryService.GetProduct:output_type -> orderflow.inventory.v1.Product
+	9,  // 10: orderflow.inventory.v1.InventoryService.ListProducts:output_type -> orderflow.inventory.v1.ListProductsResponse
+	8,  // 11: orderflow.inventory.v1.InventoryService.UpdateProduct:output_type -> orderflow.inventory.v1.Product
+	8,  // 12: orderflow.inventory.v1.InventoryService.AdjustStock:output_type -> orderflow.inventory.v1.Product
+	10, // 13: orderflow.inventory.v1.InventoryService.ListStockAdjustments:output_type -> orderflow.inventory.v1.ListStockAdjustmentsResponse
+	11, // 14: orderflow.inventory.v1.InventoryService.ImportProducts:output_type -> orderflow.inventory.v1.ImportProductsResponse
+	12, // 15: orderflow.inventory.v1.InventoryService.ListReservations:output_type -> orderflow.inventory.v1.ListReservationsResponse
+	8,  // [8:16] is the sub-list for method output_type
+	0,  // [0:8] is the sub-list for method input_type
+	0,  // [0:0] is the sub-list for extension type_name
+	0,  // [0:0] is the sub-list for extension extendee
+	0,  // [0:0] is the sub-list for field type_name
 }
 
 func init() { file_orderflow_inventory_v1_inventory_service_proto_init() }
@@ -79,6 +89,7 @@ func file_orderflow_inventory_v1_inventory_service_proto_init() {
 	if File_orderflow_inventory_v1_inventory_service_proto != nil {
 		return
 	}
+	file_orderflow_inventory_v1_import_proto_init()
 	file_orderflow_inventory_v1_product_proto_init()
 	file_orderflow_inventory_v1_requests_proto_init()
 	type x struct{}

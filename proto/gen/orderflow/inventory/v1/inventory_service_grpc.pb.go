@@ -19,12 +19,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	InventoryService_CreateProduct_FullMethodName    = "/orderflow.inventory.v1.InventoryService/CreateProduct"
-	InventoryService_GetProduct_FullMethodName       = "/orderflow.inventory.v1.InventoryService/GetProduct"
-	InventoryService_ListProducts_FullMethodName     = "/orderflow.inventory.v1.InventoryService/ListProducts"
-	InventoryService_UpdateProduct_FullMethodName    = "/orderflow.inventory.v1.InventoryService/UpdateProduct"
-	InventoryService_AdjustStock_FullMethodName      = "/orderflow.inventory.v1.InventoryService/AdjustStock"
-	InventoryService_ListReservations_FullMethodName = "/orderflow.inventory.v1.InventoryService/ListReservations"
+	InventoryService_CreateProduct_FullMethodName        = "/orderflow.inventory.v1.InventoryService/CreateProduct"
+	InventoryService_GetProduct_FullMethodName           = "/orderflow.inventory.v1.InventoryService/GetProduct"
+	InventoryService_ListProducts_FullMethodName         = "/orderflow.inventory.v1.InventoryService/ListProducts"
+	InventoryService_UpdateProduct_FullMethodName        = "/orderflow.inventory.v1.InventoryService/UpdateProduct"
+	InventoryService_AdjustStock_FullMethodName          = "/orderflow.inventory.v1.InventoryService/AdjustStock"
+	InventoryService_ListStockAdjustments_FullMethodName = "/orderflow.inventory.v1.InventoryService/ListStockAdjustments"
+	InventoryService_ImportProducts_FullMethodName       = "/orderflow.inventory.v1.InventoryService/ImportProducts"
+	InventoryService_ListReservations_FullMethodName     = "/orderflow.inventory.v1.InventoryService/ListReservations"
 )
 
 // InventoryServiceClient is the client API for InventoryService service.
@@ -37,12 +39,21 @@ type InventoryServiceClient interface {
 	CreateProduct(ctx context.Context, in *CreateProductRequest, opts ...grpc.CallOption) (*Product, error)
 	// Returns a product.
 	GetProduct(ctx context.Context, in *GetProductRequest, opts ...grpc.CallOption) (*Product, error)
-	// Lists products by id.
+	// Lists products by id. All filters must hold.
 	ListProducts(ctx context.Context, in *ListProductsRequest, opts ...grpc.CallOption) (*ListProductsResponse, error)
 	// Changes the fields of a product that the mask names.
 	UpdateProduct(ctx context.Context, in *UpdateProductRequest, opts ...grpc.CallOption) (*Product, error)
 	// Adds pieces to a product's stock or takes them away; pieces that orders hold can't be taken.
 	AdjustStock(ctx context.Context, in *AdjustStockRequest, opts ...grpc.CallOption) (*Product, error)
+	// Lists what staff, creations and imports did to the stock of one product, or of all, newest first. All filters must
+	// hold. What orders took and brought back is in the reservations.
+	ListStockAdjustments(ctx context.Context, in *ListStockAdjustmentsRequest, opts ...grpc.CallOption) (*ListStockAdjustmentsResponse, error)
+	// Creates products that are not there and updates those that are, one a row, and answers each row with its result, in
+	// their order. A bad row fails alone. Rows are written in groups: one that was answered is written whole, one that was
+	// not answered is written whole or not at all. Sending the same rows again changes nothing, and fills up what an import
+	// that was cut off left out. An archived product stays archived; the stock of a product that is there is not touched.
+	// Over REST it is POST /v1/products:import with a CSV file.
+	ImportProducts(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportProductsRequest, ImportProductsResponse], error)
 	// Lists the reservations of orders, newest first. All filters must hold.
 	ListReservations(ctx context.Context, in *ListReservationsRequest, opts ...grpc.CallOption) (*ListReservationsResponse, error)
 }
@@ -105,6 +116,29 @@ func (c *inventoryServiceClient) AdjustStock(ctx context.Context, in *AdjustStoc
 	return out, nil
 }
 
+func (c *inventoryServiceClient) ListStockAdjustments(ctx context.Context, in *ListStockAdjustmentsRequest, opts ...grpc.CallOption) (*ListStockAdjustmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListStockAdjustmentsResponse)
+	err := c.cc.Invoke(ctx, InventoryService_ListStockAdjustments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *inventoryServiceClient) ImportProducts(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportProductsRequest, ImportProductsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &InventoryService_ServiceDesc.Streams[0], InventoryService_ImportProducts_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ImportProductsRequest, ImportProductsResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type InventoryService_ImportProductsClient = grpc.BidiStreamingClient[ImportProductsRequest, ImportProductsResponse]
+
 func (c *inventoryServiceClient) ListReservations(ctx context.Context, in *ListReservationsRequest, opts ...grpc.CallOption) (*ListReservationsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListReservationsResponse)
@@ -125,12 +159,21 @@ type InventoryServiceServer interface {
 	CreateProduct(context.Context, *CreateProductRequest) (*Product, error)
 	// Returns a product.
 	GetProduct(context.Context, *GetProductRequest) (*Product, error)
-	// Lists products by id.
+	// Lists products by id. All filters must hold.
 	ListProducts(context.Context, *ListProductsRequest) (*ListProductsResponse, error)
 	// Changes the fields of a product that the mask names.
 	UpdateProduct(context.Context, *UpdateProductRequest) (*Product, error)
 	// Adds pieces to a product's stock or takes them away; pieces that orders hold can't be taken.
 	AdjustStock(context.Context, *AdjustStockRequest) (*Product, error)
+	// Lists what staff, creations and imports did to the stock of one product, or of all, newest first. All filters must
+	// hold. What orders took and brought back is in the reservations.
+	ListStockAdjustments(context.Context, *ListStockAdjustmentsRequest) (*ListStockAdjustmentsResponse, error)
+	// Creates products that are not there and updates those that are, one a row, and answers each row with its result, in
+	// their order. A bad row fails alone. Rows are written in groups: one that was answered is written whole, one that was
+	// not answered is written whole or not at all. Sending the same rows again changes nothing, and fills up what an import
+	// that was cut off left out. An archived product stays archived; the stock of a product that is there is not touched.
+	// Over REST it is POST /v1/products:import with a CSV file.
+	ImportProducts(grpc.BidiStreamingServer[ImportProductsRequest, ImportProductsResponse]) error
 	// Lists the reservations of orders, newest first. All filters must hold.
 	ListReservations(context.Context, *ListReservationsRequest) (*ListReservationsResponse, error)
 	mustEmbedUnimplementedInventoryServiceServer()
@@ -157,6 +200,12 @@ func (UnimplementedInventoryServiceServer) UpdateProduct(context.Context, *Updat
 }
 func (UnimplementedInventoryServiceServer) AdjustStock(context.Context, *AdjustStockRequest) (*Product, error) {
 	return nil, status.Error(codes.Unimplemented, "method AdjustStock not implemented")
+}
+func (UnimplementedInventoryServiceServer) ListStockAdjustments(context.Context, *ListStockAdjustmentsRequest) (*ListStockAdjustmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListStockAdjustments not implemented")
+}
+func (UnimplementedInventoryServiceServer) ImportProducts(grpc.BidiStreamingServer[ImportProductsRequest, ImportProductsResponse]) error {
+	return status.Error(codes.Unimplemented, "method ImportProducts not implemented")
 }
 func (UnimplementedInventoryServiceServer) ListReservations(context.Context, *ListReservationsRequest) (*ListReservationsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListReservations not implemented")
@@ -272,6 +321,31 @@ func _InventoryService_AdjustStock_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InventoryService_ListStockAdjustments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListStockAdjustmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InventoryServiceServer).ListStockAdjustments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InventoryService_ListStockAdjustments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InventoryServiceServer).ListStockAdjustments(ctx, req.(*ListStockAdjustmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _InventoryService_ImportProducts_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(InventoryServiceServer).ImportProducts(&grpc.GenericServerStream[ImportProductsRequest, ImportProductsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type InventoryService_ImportProductsServer = grpc.BidiStreamingServer[ImportProductsRequest, ImportProductsResponse]
+
 func _InventoryService_ListReservations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListReservationsRequest)
 	if err := dec(in); err != nil {
@@ -318,10 +392,21 @@ var InventoryService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _InventoryService_AdjustStock_Handler,
 		},
 		{
+			MethodName: "ListStockAdjustments",
+			Handler:    _InventoryService_ListStockAdjustments_Handler,
+		},
+		{
 			MethodName: "ListReservations",
 			Handler:    _InventoryService_ListReservations_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ImportProducts",
+			Handler:       _InventoryService_ImportProducts_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "orderflow/inventory/v1/inventory_service.proto",
 }

@@ -187,7 +187,11 @@ type ListProductsRequest struct {
 	// next_page_token of the previous page, with the same filters; empty for the first.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Archived products as well.
-	ShowArchived  bool `protobuf:"varint,3,opt,name=show_archived,json=showArchived,proto3" json:"show_archived,omitempty"`
+	ShowArchived bool `protobuf:"varint,3,opt,name=show_archived,json=showArchived,proto3" json:"show_archived,omitempty"`
+	// Only the product with this stock keeping unit.
+	Sku string `protobuf:"bytes,4,opt,name=sku,proto3" json:"sku,omitempty"`
+	// Only products of which no more is available than their low_stock_threshold.
+	LowStockOnly  bool `protobuf:"varint,5,opt,name=low_stock_only,json=lowStockOnly,proto3" json:"low_stock_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -239,6 +243,20 @@ func (x *ListProductsRequest) GetPageToken() string {
 func (x *ListProductsRequest) GetShowArchived() bool {
 	if x != nil {
 		return x.ShowArchived
+	}
+	return false
+}
+
+func (x *ListProductsRequest) GetSku() string {
+	if x != nil {
+		return x.Sku
+	}
+	return ""
+}
+
+func (x *ListProductsRequest) GetLowStockOnly() bool {
+	if x != nil {
+		return x.LowStockOnly
 	}
 	return false
 }
@@ -437,7 +455,9 @@ type ListReservationsRequest struct {
 	// Only this order's.
 	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Only reservations in this status.
-	Status        ReservationStatus_Value `protobuf:"varint,4,opt,name=status,proto3,enum=orderflow.inventory.v1.ReservationStatus_Value" json:"status,omitempty"`
+	Status ReservationStatus_Value `protobuf:"varint,4,opt,name=status,proto3,enum=orderflow.inventory.v1.ReservationStatus_Value" json:"status,omitempty"`
+	// Only reservations that have this product among their items.
+	ProductId     string `protobuf:"bytes,5,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -498,6 +518,13 @@ func (x *ListReservationsRequest) GetStatus() ReservationStatus_Value {
 		return x.Status
 	}
 	return ReservationStatus_UNSPECIFIED
+}
+
+func (x *ListReservationsRequest) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
 }
 
 // Response of ListReservations.
@@ -564,11 +591,157 @@ func (x *ListReservationsResponse) GetTotalSize() int32 {
 	return 0
 }
 
+// Request of ListStockAdjustments.
+type ListStockAdjustmentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only this product's; all products' when empty.
+	ProductId string `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	// At most 100; 10 when 0.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the previous page, with the same filters; empty for the first.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only those of this subject.
+	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Only those that came from here.
+	Source        StockAdjustmentSource_Value `protobuf:"varint,5,opt,name=source,proto3,enum=orderflow.inventory.v1.StockAdjustmentSource_Value" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStockAdjustmentsRequest) Reset() {
+	*x = ListStockAdjustmentsRequest{}
+	mi := &file_orderflow_inventory_v1_requests_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStockAdjustmentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStockAdjustmentsRequest) ProtoMessage() {}
+
+func (x *ListStockAdjustmentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_inventory_v1_requests_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStockAdjustmentsRequest.ProtoReflect.Descriptor instead.
+func (*ListStockAdjustmentsRequest) Descriptor() ([]byte, []int) {
+	return file_orderflow_inventory_v1_requests_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListStockAdjustmentsRequest) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ListStockAdjustmentsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListStockAdjustmentsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListStockAdjustmentsRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *ListStockAdjustmentsRequest) GetSource() StockAdjustmentSource_Value {
+	if x != nil {
+		return x.Source
+	}
+	return StockAdjustmentSource_UNSPECIFIED
+}
+
+// Response of ListStockAdjustments.
+type ListStockAdjustmentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page, newest first.
+	StockAdjustments []*StockAdjustment `protobuf:"bytes,1,rep,name=stock_adjustments,json=stockAdjustments,proto3" json:"stock_adjustments,omitempty"`
+	// For the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How many adjustments pass the filters, on all pages.
+	TotalSize     int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStockAdjustmentsResponse) Reset() {
+	*x = ListStockAdjustmentsResponse{}
+	mi := &file_orderflow_inventory_v1_requests_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStockAdjustmentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStockAdjustmentsResponse) ProtoMessage() {}
+
+func (x *ListStockAdjustmentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_inventory_v1_requests_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStockAdjustmentsResponse.ProtoReflect.Descriptor instead.
+func (*ListStockAdjustmentsResponse) Descriptor() ([]byte, []int) {
+	return file_orderflow_inventory_v1_requests_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListStockAdjustmentsResponse) GetStockAdjustments() []*StockAdjustment {
+	if x != nil {
+		return x.StockAdjustments
+	}
+	return nil
+}
+
+func (x *ListStockAdjustmentsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListStockAdjustmentsResponse) GetTotalSize() int32 {
+	if x != nil {
+		return x.TotalSize
+	}
+	return 0
+}
+
 var File_orderflow_inventory_v1_requests_proto protoreflect.FileDescriptor
 
 const file_orderflow_inventory_v1_requests_proto_rawDesc = "" +
 	"\n" +
-	"%orderflow/inventory/v1/requests.proto\x12\x16orderflow.inventory.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a$orderflow/inventory/v1/product.proto\x1a(orderflow/inventory/v1/reservation.proto\"\xb5\x03\n" +
+	"%orderflow/inventory/v1/requests.proto\x12\x16orderflow.inventory.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a$orderflow/inventory/v1/product.proto\x1a(orderflow/inventory/v1/reservation.proto\x1a-orderflow/inventory/v1/stock_adjustment.proto\"\xb5\x03\n" +
 	"\x14CreateProductRequest\x12>\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\tproductId\x12(\n" +
@@ -586,12 +759,14 @@ const file_orderflow_inventory_v1_requests_proto_rawDesc = "" +
 	"\"\b\x18\x80\x94\xeb\xdc\x03(\x00R\x11lowStockThreshold\"S\n" +
 	"\x11GetProductRequest\x12>\n" +
 	"\n" +
-	"product_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\tproductId\"\x9e\x01\n" +
+	"product_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\tproductId\"\xe9\x01\n" +
 	"\x13ListProductsRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12:\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x18\x80\x042\x11^[A-Za-z0-9_=-]*$R\tpageToken\x12#\n" +
-	"\rshow_archived\x18\x03 \x01(\bR\fshowArchived\"\x9a\x01\n" +
+	"\rshow_archived\x18\x03 \x01(\bR\fshowArchived\x12#\n" +
+	"\x03sku\x18\x04 \x01(\tB\x11\xbaH\x0er\f\x18@2\b^[!-~]*$R\x03sku\x12$\n" +
+	"\x0elow_stock_only\x18\x05 \x01(\bR\flowStockOnly\"\x9a\x01\n" +
 	"\x14ListProductsResponse\x12;\n" +
 	"\bproducts\x18\x01 \x03(\v2\x1f.orderflow.inventory.v1.ProductR\bproducts\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
@@ -609,15 +784,31 @@ const file_orderflow_inventory_v1_requests_proto_rawDesc = "" +
 	"\x05delta\x18\x02 \x01(\x03BL\xe0A\x02\xbaHF\xba\x010\n" +
 	"\x14stock_delta.not_zero\x12\rmust not be 0\x1a\tthis != 0\"\x11\x18\x80\x94\xeb\xdc\x03(\x80씣\xfc\xff\xff\xff\xff\x01R\x05delta\x121\n" +
 	"\x06reason\x18\x03 \x01(\tB\x19\xe0A\x02\xbaH\x13r\x11\x10\x01\x18\xf4\x032\n" +
-	"^[^\\x00]*$R\x06reason\"\x89\x02\n" +
+	"^[^\\x00]*$R\x06reason\"\xc6\x02\n" +
 	"\x17ListReservationsRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12:\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x18\x80\x042\x11^[A-Za-z0-9_=-]*$R\tpageToken\x127\n" +
 	"\border_id\x18\x03 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{0,64}$R\aorderId\x12Q\n" +
-	"\x06status\x18\x04 \x01(\x0e2/.orderflow.inventory.v1.ReservationStatus.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\"\xaa\x01\n" +
+	"\x06status\x18\x04 \x01(\x0e2/.orderflow.inventory.v1.ReservationStatus.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12;\n" +
+	"\n" +
+	"product_id\x18\x05 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{0,64}$R\tproductId\"\xaa\x01\n" +
 	"\x18ListReservationsResponse\x12G\n" +
 	"\freservations\x18\x01 \x03(\v2#.orderflow.inventory.v1.ReservationR\freservations\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
+	"\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xc1\x02\n" +
+	"\x1bListStockAdjustmentsRequest\x12;\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{0,64}$R\tproductId\x12&\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12:\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16\x18\x80\x042\x11^[A-Za-z0-9_=-]*$R\tpageToken\x12*\n" +
+	"\x05actor\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
+	"^[^\\x00]*$R\x05actor\x12U\n" +
+	"\x06source\x18\x05 \x01(\x0e23.orderflow.inventory.v1.StockAdjustmentSource.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06source\"\xbb\x01\n" +
+	"\x1cListStockAdjustmentsResponse\x12T\n" +
+	"\x11stock_adjustments\x18\x01 \x03(\v2'.orderflow.inventory.v1.StockAdjustmentR\x10stockAdjustments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
 	"total_size\x18\x03 \x01(\x05R\ttotalSizeB@Z>orderflow.example/proto/gen/orderflow/inventory/v1;inventoryv1b\x06proto3"
@@ -634,32 +825,38 @@ func file_orderflow_inventory_v1_requests_proto_rawDescGZIP() []byte {
 	return file_orderflow_inventory_v1_requests_proto_rawDescData
 }
 
-var file_orderflow_inventory_v1_requests_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_orderflow_inventory_v1_requests_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_orderflow_inventory_v1_requests_proto_goTypes = []any{
-	(*CreateProductRequest)(nil),     // 0: orderflow.inventory.v1.CreateProductRequest
-	(*GetProductRequest)(nil),        // 1: orderflow.inventory.v1.GetProductRequest
-	(*ListProductsRequest)(nil),      // 2: orderflow.inventory.v1.ListProductsRequest
-	(*ListProductsResponse)(nil),     // 3: orderflow.inventory.v1.ListProductsResponse
-	(*UpdateProductRequest)(nil),     // 4: orderflow.inventory.v1.UpdateProductRequest
-	(*AdjustStockRequest)(nil),       // 5: orderflow.inventory.v1.AdjustStockRequest
-	(*ListReservationsRequest)(nil),  // 6: orderflow.inventory.v1.ListReservationsRequest
-	(*ListReservationsResponse)(nil), // 7: orderflow.inventory.v1.ListReservationsResponse
-	(*Product)(nil),                  // 8: orderflow.inventory.v1.Product
-	(*fieldmaskpb.FieldMask)(nil),    // 9: google.protobuf.FieldMask
-	(ReservationStatus_Value)(0),     // 10: orderflow.inventory.v1.ReservationStatus.Value
-	(*Reservation)(nil),              // 11: orderflow.inventory.v1.Reservation
+	(*CreateProductRequest)(nil),         // 0: orderflow.inventory.v1.CreateProductRequest
+	(*GetProductRequest)(nil),            // 1: orderflow.inventory.v1.GetProductRequest
+	(*ListProductsRequest)(nil),          // 2: orderflow.inventory.v1.ListProductsRequest
+	(*ListProductsResponse)(nil),         // 3: orderflow.inventory.v1.ListProductsResponse
+	(*UpdateProductRequest)(nil),         // 4: orderflow.inventory.v1.UpdateProductRequest
+	(*AdjustStockRequest)(nil),           // 5: orderflow.inventory.v1.AdjustStockRequest
+	(*ListReservationsRequest)(nil),      // 6: orderflow.inventory.v1.ListReservationsRequest
+	(*ListReservationsResponse)(nil),     // 7: orderflow.inventory.v1.ListReservationsResponse
+	(*ListStockAdjustmentsRequest)(nil),  // 8: orderflow.inventory.v1.ListStockAdjustmentsRequest
+	(*ListStockAdjustmentsResponse)(nil), // 9: orderflow.inventory.v1.ListStockAdjustmentsResponse
+	(*Product)(nil),                      // 10: orderflow.inventory.v1.Product
+	(*fieldmaskpb.FieldMask)(nil),        // 11: google.protobuf.FieldMask
+	(ReservationStatus_Value)(0),         // 12: orderflow.inventory.v1.ReservationStatus.Value
+	(*Reservation)(nil),                  // 13: orderflow.inventory.v1.Reservation
+	(StockAdjustmentSource_Value)(0),     // 14: orderflow.inventory.v1.StockAdjustmentSource.Value
+	(*StockAdjustment)(nil),              // 15: orderflow.inventory.v1.StockAdjustment
 }
 var file_orderflow_inventory_v1_requests_proto_depIdxs = []int32{
-	8,  // 0: orderflow.inventory.v1.ListProductsResponse.products:type_name -> orderflow.inventory.v1.Product
-	8,  // 1: orderflow.inventory.v1.UpdateProductRequest.product:type_name -> orderflow.inventory.v1.Product
-	9,  // 2: orderflow.inventory.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
-	10, // 3: orderflow.inventory.v1.ListReservationsRequest.status:type_name -> orderflow.inventory.v1.ReservationStatus.Value
-	11, // 4: orderflow.inventory.v1.ListReservationsResponse.reservations:type_name -> orderflow.inventory.v1.Reservation
-	5,  // [5:5] is the sub-list for method output_type
-	5,  // [5:5] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	10, // 0: orderflow.inventory.v1.ListProductsResponse.products:type_name -> orderflow.inventory.v1.Product
+	10, // 1: orderflow.inventory.v1.UpdateProductRequest.product:type_name -> orderflow.inventory.v1.Product
+	11, // 2: orderflow.inventory.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
+	12, // 3: orderflow.inventory.v1.ListReservationsRequest.status:type_name -> orderflow.inventory.v1.ReservationStatus.Value
+	13, // 4: orderflow.inventory.v1.ListReservationsResponse.reservations:type_name -> orderflow.inventory.v1.Reservation
+	14, // 5: orderflow.inventory.v1.ListStockAdjustmentsRequest.source:type_name -> orderflow.inventory.v1.StockAdjustmentSource.Value
+	15, // 6: orderflow.inventory.v1.ListStockAdjustmentsResponse.stock_adjustments:type_name -> orderflow.inventory.v1.StockAdjustment
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_orderflow_inventory_v1_requests_proto_init() }
@@ -669,13 +866,14 @@ func file_orderflow_inventory_v1_requests_proto_init() {
 	}
 	file_orderflow_inventory_v1_product_proto_init()
 	file_orderflow_inventory_v1_reservation_proto_init()
+	file_orderflow_inventory_v1_stock_adjustment_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orderflow_inventory_v1_requests_proto_rawDesc), len(file_orderflow_inventory_v1_requests_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
