@@ -10,7 +10,6 @@ import (
 	"orderflow.example/inventory/internal/inventory"
 	"orderflow.example/inventory/internal/store"
 	"orderflow.example/kit/auth"
-	"orderflow.example/kit/errs"
 	"orderflow.example/kit/idempotency"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/kit/telemetry"
@@ -50,14 +49,14 @@ func free(ctx context.Context, tx *sqldb.Tx, work *store.Work, id, sku string) e
 		return err
 	}
 	if work.Shelf()[id] != nil {
-		return errs.New(errs.AlreadyExists, "PRODUCT_EXISTS", "product %s exists already", id).With("product_id", id)
+		return store.ProductExists(id)
 	}
 	owner, err := store.SKUOwner(ctx, tx, sku)
 	if err != nil {
 		return err
 	}
 	if owner != "" {
-		return errs.New(errs.AlreadyExists, "SKU_EXISTS", "SKU %s is product %s's", sku, owner).With("product_id", owner)
+		return store.SKUTaken(sku, owner)
 	}
 	return nil
 }

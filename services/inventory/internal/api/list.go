@@ -15,26 +15,31 @@ type productPosition struct {
 	ID string `json:"id"`
 }
 
-type productFilters struct{ Archived bool }
+type productFilters struct {
+	Archived bool
+	SKU      string
+	Low      bool
+}
 
 type reservationPosition struct {
 	OrderID string `json:"order_id"`
 }
 
 type reservationFilters struct {
-	OrderID string
-	Status  inventoryv1.ReservationStatus_Value
+	OrderID   string
+	ProductID string
+	Status    inventoryv1.ReservationStatus_Value
 }
 
 // ListProducts lists products by id.
 func (s *Server) ListProducts(ctx context.Context, req *inventoryv1.ListProductsRequest) (*inventoryv1.ListProductsResponse, error) {
-	filters := productFilters{Archived: req.GetShowArchived()}
+	filters := productFilters{Archived: req.GetShowArchived(), SKU: req.GetSku(), Low: req.GetLowStockOnly()}
 	after, err := page.Position[productPosition](req.GetPageToken(), filters)
 	if err != nil {
 		return nil, err
 	}
 	size := page.Size(req.GetPageSize())
-	filter := store.ProductFilter{Archived: req.GetShowArchived(), Limit: size + 1}
+	filter := store.ProductFilter{Archived: filters.Archived, SKU: filters.SKU, Low: filters.Low, Limit: size + 1}
 	if after != nil {
 		filter.After = after.ID
 	}
@@ -57,13 +62,15 @@ func (s *Server) ListProducts(ctx context.Context, req *inventoryv1.ListProducts
 
 // ListReservations lists reservations, those of the newest orders first.
 func (s *Server) ListReservations(ctx context.Context, req *inventoryv1.ListReservationsRequest) (*inventoryv1.ListReservationsResponse, error) {
-	filters := reservationFilters{OrderID: req.GetOrderId(), Status: req.GetStatus()}
+	filters := reservationFilters{OrderID: req.GetOrderId(), ProductID: req.GetProductId(), Status: req.GetStatus()}
 	before, err := page.Position[reservationPosition](req.GetPageToken(), filters)
 	if err != nil {
 		return nil, err
 	}
 	size := page.Size(req.GetPageSize())
-	filter := store.ReservationFilter{OrderID: req.GetOrderId(), Statuses: statusesShownAs(req.GetStatus()), Limit: size + 1}
+	filter := store.ReservationFilter{
+		OrderID: filters.OrderID, ProductID: filters.ProductID, Statuses: statusesShownAs(filters.Status), Limit: size + 1,
+	}
 	if before != nil {
 		filter.Before = before.OrderID
 	}

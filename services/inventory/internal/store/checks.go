@@ -16,6 +16,7 @@ func Checks(decode outbox.Decode) []check.Check {
 		{Name: "no product is oversold", Run: overLevels(notOversold)},
 		{Name: "reserved stock is what orders hold", Run: overLevels(heldByOrders)},
 		{Name: "on_hand = initial + adjustments - committed + returned", Run: overLevels(addsUp)},
+		{Name: "the trail of adjustments adds up to the stock", Run: trailed},
 		{Name: "products and reservations are the fold of their events", Run: func(ctx context.Context, q sqldb.Querier) (check.Result, error) {
 			return Verify(ctx, q, decode)
 		}},

@@ -33,6 +33,18 @@ func ProductNotFound(id string) error {
 	return errs.New(errs.NotFound, "PRODUCT_NOT_FOUND", "there is no product %s", id).With("product_id", id)
 }
 
+// ProductExists is the answer for an id that another product has.
+func ProductExists(id string) error {
+	return errs.New(errs.AlreadyExists, "PRODUCT_EXISTS", "product %s exists already", id).With("product_id", id)
+}
+
+// SKUTaken is the answer for a SKU that another product has.
+func SKUTaken(sku, owner string) error {
+	err := errs.New(errs.AlreadyExists, "SKU_EXISTS", "SKU %s is product %s's", sku, owner).With("product_id", owner).With("sku", sku)
+	err.Fields = []errs.Field{{Name: "sku", Rule: "unique", Description: fmt.Sprintf("%s is product %s's", sku, owner)}}
+	return err
+}
+
 // GetProduct reads a product and its stock.
 func GetProduct(ctx context.Context, q sqldb.Querier, id string) (*inventory.Product, error) {
 	p, err := scanProduct(q.QueryRowContext(ctx, selectProducts+"WHERE p.id = $1", id))
@@ -47,28 +59,54 @@ func GetProduct(ctx context.Context, q sqldb.Querier, id string) (*inventory.Pro
 
 // SKUOwner is the id of the product that has the SKU, empty when none has.
 func SKUOwner(ctx context.Context, q sqldb.Querier, sku string) (string, error) {
-	var id string
-	err := q.QueryRowContext(ctx, "SELECT id FROM products WHERE sku = $1", sku).Scan(&id)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", fmt.Errorf("read SKU %s: %w", sku, err)
-	}
-	return id, nil
+	owners, err := SKUOwners(ctx, q, sku)
+	return owners[sku], err
 }
 
-// ProductFilter says which products to list.
+// SKUOwners are the ids of the products that have these SKUs, by SKU; what nobody has is missing.
+func SKUOwners(ctx context.Context, q sqldb.Querier, skus ...string) (map[string]string, error) {
+	type owner struct{ sku, id string }
+	found, err := sqldb.CollectIn(ctx, q, func(row sqldb.Scanner) (o owner, err error) {
+		err = row.Scan(&o.sku, &o.id)
+		return o, err
+	}, "SELECT sku, id FROM products WHERE sku", skus, "")
+	if err != nil {
+		return nil, fmt.Errorf("read owners of SKUs: %w", err)
+	}
+	owners := make(map[string]string, len(found))
+	for _, o := range found {
+		owners[o.sku] = o.id
+	}
+	return owners, nil
+}
+
+// ProductFilter says which products to list. What is empty filters nothing.
 type ProductFilter struct {
-	Archived bool   // archived ones as well
+	Archived bool // archived ones as well
+	SKU      string
+	Low      bool   // only those of which no more is available than their threshold
 	After    string // id of the last product of the page before
 	Limit    int
 }
 
 // ListProducts reads a page of products by id, and how many pass the filter on all pages.
 func ListProducts(ctx context.Context, q sqldb.Querier, f ProductFilter) (page []*inventory.Product, total int64, err error) {
-	const passes = "($1 OR NOT archived)"
-	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM products WHERE "+passes, f.Archived).Scan(&total); err != nil {
+	where, from := &sqldb.Where{}, "products p"
+	if !f.Archived {
+		where.Add("NOT p.archived")
+	}
+	if f.SKU != "" {
+		where.Add("p.sku = ?", f.SKU)
+	}
+	if f.Low {
+		from += " JOIN stock s ON s.product_id = p.id"
+		where.Add("s.on_hand - s.reserved <= s.low_threshold")
+	}
+	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+from+where.String(), where.Args()...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count products: %w", err)
 	}
-	page, err = sqldb.Collect(ctx, q, scanProduct, selectProducts+"WHERE "+passes+" AND p.id > $2 ORDER BY p.id LIMIT $3", f.Archived, f.After, f.Limit)
+	where.Add("p.id > ?", f.After)
+	page, err = sqldb.Collect(ctx, q, scanProduct, selectProducts+where.String()+" ORDER BY p.id LIMIT "+where.Arg(f.Limit), where.Args()...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list products: %w", err)
 	}

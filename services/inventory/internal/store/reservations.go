@@ -26,10 +26,11 @@ const (
 
 // ReservationFilter says which reservations to list. What is empty filters nothing.
 type ReservationFilter struct {
-	OrderID  string
-	Statuses []inventory.Status // any of these
-	Before   string             // order id of the last reservation of the page before
-	Limit    int
+	OrderID   string
+	ProductID string             // among its lines
+	Statuses  []inventory.Status // any of these
+	Before    string             // order id of the last reservation of the page before
+	Limit     int
 }
 
 // ListReservations reads a page of reservations, newest order first, and how many pass the filter on all pages. Order
@@ -61,6 +62,9 @@ func (f ReservationFilter) where() *sqldb.Where {
 	where := &sqldb.Where{}
 	if f.OrderID != "" {
 		where.Add("order_id = ?", f.OrderID)
+	}
+	if f.ProductID != "" {
+		where.Add("order_id IN (SELECT order_id FROM reservation_lines WHERE product_id = ?)", f.ProductID)
 	}
 	if len(f.Statuses) > 0 {
 		marks := make([]string, len(f.Statuses))

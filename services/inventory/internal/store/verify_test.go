@@ -50,6 +50,7 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 		reserved = "reserved stock is what orders hold"
 		sum      = "on_hand = initial + adjustments - committed + returned"
 		oversold = "no product is oversold"
+		trail    = "the trail of adjustments adds up to the stock"
 	)
 	for name, c := range map[string]struct {
 		statement string
@@ -64,7 +65,10 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 		"expiry":                    {"UPDATE reservations SET expires_at = expires_at + 1 WHERE order_id = 'held'", []string{fold}, "ExpiresAt"},
 		"lost reservation":          {"DELETE FROM reservations WHERE order_id = 'rejected'", []string{fold}, "rejected of inventory.events has events and no row"},
 		"reserved too much":         {"UPDATE stock SET reserved = reserved + 1 WHERE product_id = 'p1'", []string{reserved}, "orders hold 1"},
-		"stock out of nowhere":      {"UPDATE stock SET on_hand = on_hand + 1, adjustments = adjustments + 1 WHERE product_id = 'p1'", []string{fold}, "Adjustments is -1"},
+		"stock out of nowhere":      {"UPDATE stock SET on_hand = on_hand + 1, adjustments = adjustments + 1 WHERE product_id = 'p1'", []string{fold, trail}, "Adjustments is -1"},
+		"adjustment changed":        {"UPDATE stock_adjustments SET delta = 4 WHERE product_id = 'p1' AND sequence > 1", []string{trail}, "adjustments -2; its trail adds up to 20 and 4"},
+		"initial stock changed":     {"UPDATE stock_adjustments SET delta = 4 WHERE product_id = 'p2'", []string{trail}, "initial 3, adjustments 0; its trail adds up to 4 and 0"},
+		"adjustment lost":           {"DELETE FROM stock_adjustments WHERE product_id = 'p1' AND sequence > 1", []string{trail}, "the trail lacks event"},
 		"returned never came":       {"UPDATE stock SET on_hand = on_hand + 1, returned = returned + 1 WHERE product_id = 'p1'", []string{sum}, "orders brought back 4"},
 		"price of a product":        {"UPDATE products SET price = 1 WHERE id = 'p2'", []string{fold}, "p2 of product.events: its row is not the fold of its events: Price is 1 and should be 900"},
 		"reservation from nowhere":  {"INSERT INTO reservations (order_id, status, expires_at, sequence, created_at, updated_at) VALUES ('ghost', 'HELD', 1, 1, 1, 1)", []string{fold}, "ghost of reservations has a row and no events"},

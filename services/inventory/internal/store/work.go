@@ -2,13 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"orderflow.example/inventory/internal/inventory"
-	"orderflow.example/kit/errs"
 	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/schemas"
@@ -24,6 +24,7 @@ type Work struct {
 	reservations map[string]*inventory.Reservation
 	shelf        inventory.Shelf
 	drafts       []outbox.Draft
+	adjustments  []any // rows of the trail
 
 	// What the rows say, to tell what changed.
 	sequences map[string]int64             // of reservations
@@ -47,6 +48,7 @@ func (s *Store) Begin(tx *sqldb.Tx) *Work {
 type Cause struct {
 	EventID     string
 	TraceParent string
+	Source      inventory.Source // of an adjustment of the stock, when its place in the log does not say it
 }
 
 // LoadReservations reads the reservations of these orders and locks them. An order that has none gets an empty one.
@@ -155,6 +157,9 @@ func (w *Work) recordProduct(event inventory.Event, cause Cause, orderID string)
 	if err := p.Stock.Apply(event); err != nil {
 		return err
 	}
+	if adjusted, ok := event.(*inventoryv1.StockAdjusted); ok {
+		w.adjustments = append(w.adjustments, adjustmentRow(inventory.AdjustmentOf(adjusted, p.Stock.Sequence, cause.Source))...)
+	}
 	w.draft(schemas.InventoryEvents, p.ID, p.Stock.Sequence, event, cause, orderID)
 	return nil
 }
@@ -173,6 +178,9 @@ func (w *Work) Flush(ctx context.Context) error {
 	}
 	if err := w.saveReservations(ctx); err != nil {
 		return err
+	}
+	if _, err := sqldb.ExecRows(ctx, w.tx, insertAdjustment, adjustmentColumns, "", w.adjustments); err != nil {
+		return fmt.Errorf("save stock adjustments: %w", err)
 	}
 	if err := w.store.outbox.Append(ctx, w.tx, w.drafts...); err != nil {
 		return fmt.Errorf("append inventory events: %w", err)
@@ -200,7 +208,7 @@ func (w *Work) saveProducts(ctx context.Context) error {
 		return fmt.Errorf("insert products: %w", err)
 	}
 	if inserted != int64(len(created)/productColumns) { // somebody else was faster
-		return errs.New(errs.AlreadyExists, "PRODUCT_EXISTS", "a product with this id or SKU exists already")
+		return w.taken(ctx)
 	}
 	if _, err := sqldb.ExecRows(ctx, w.tx, insertProduct, productColumns, updateProduct, changed); err != nil {
 		return fmt.Errorf("update products: %w", err)
@@ -209,6 +217,30 @@ func (w *Work) saveProducts(ctx context.Context) error {
 		return fmt.Errorf("save stock: %w", err)
 	}
 	return nil
+}
+
+// taken names the id or the SKU that somebody else took between our look and our write.
+func (w *Work) taken(ctx context.Context) error {
+	for _, id := range slices.Sorted(maps.Keys(w.shelf)) {
+		p := w.shelf[id]
+		if _, known := w.rows[id]; known {
+			continue
+		}
+		owner, err := SKUOwner(ctx, w.tx, p.SKU)
+		if err != nil {
+			return err
+		}
+		if owner != "" && owner != id {
+			return SKUTaken(p.SKU, owner)
+		}
+		switch _, err := GetProduct(ctx, w.tx, id); {
+		case err == nil: // ours has no stock yet, so that this is another one
+			return ProductExists(id)
+		case !errors.Is(err, ProductNotFound(id)):
+			return err
+		}
+	}
+	return errors.New("a product was not inserted, and none is in its place")
 }
 
 func (w *Work) saveReservations(ctx context.Context) error {
