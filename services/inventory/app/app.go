@@ -75,6 +75,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.API.Routes = append(s.API.Routes, api.ImportRoute(cfg.ImportMaxBytes))
 	s.Checks = append(check.Common(), store.Checks(s.Codec.Decode)...)
 	return s, nil
 }

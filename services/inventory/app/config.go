@@ -16,6 +16,9 @@ type Config struct {
 
 	// ExpiryTick is the time between two looks for holds whose time is over.
 	ExpiryTick time.Duration `env:"EXPIRY_TICK" envDefault:"1s"`
+
+	// ImportMaxBytes bounds the CSV file of an import, which is kept in the directory for temporary files meanwhile.
+	ImportMaxBytes int64 `env:"IMPORT_MAX_BYTES" envDefault:"67108864"`
 }
 
 // untilConfirmed is the longest that the order service lets an order take to its confirmation, by its time limits. Stock
@@ -25,6 +28,7 @@ const untilConfirmed = 10 * time.Minute
 // Variables describes the variables that only this service has, for --help.
 const Variables = `  RESERVATION_EXPIRY        how long stock is held for an order                      default 15m; more than 10m
   EXPIRY_TICK               between two looks for holds whose time is over           default 1s
+  IMPORT_MAX_BYTES          longest CSV file of an import, kept in TMPDIR meanwhile  default 67108864 (64 MiB)
 `
 
 // withDefaults is for a Config that was not read from the environment, too.
@@ -35,11 +39,16 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ExpiryTick == 0 {
 		c.ExpiryTick = time.Second
 	}
+	if c.ImportMaxBytes == 0 {
+		c.ImportMaxBytes = 64 << 20
+	}
 	switch {
 	case c.ReservationExpiry <= untilConfirmed:
 		return c, fmt.Errorf("RESERVATION_EXPIRY=%s: must be more than %s, which an order may take to its confirmation", c.ReservationExpiry, untilConfirmed)
 	case c.ExpiryTick < 0:
 		return c, fmt.Errorf("EXPIRY_TICK=%s: must be positive", c.ExpiryTick)
+	case c.ImportMaxBytes < 0:
+		return c, fmt.Errorf("IMPORT_MAX_BYTES=%d: must be positive", c.ImportMaxBytes)
 	}
 	return c, nil
 }

@@ -13,7 +13,7 @@ type Source string
 const (
 	InitialStock Source = "INITIAL_STOCK" // the product was created with it
 	Adjustment   Source = "ADJUSTMENT"    // AdjustStock
-	Import       Source = "IMPORT"        // the product was created with it by an import
+	Imported     Source = "IMPORT"        // the product was created with it by an import
 )
 
 // StockAdjustment is one change of a product's stock that no order made, as its StockAdjusted event tells it.

@@ -479,7 +479,7 @@ func (x *ImportError) GetMetadata() map[string]string {
 // A field that breaks a rule.
 type ImportFieldViolation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Path of the field in JSON names.
+	// Path of the field in the row's product, in JSON names.
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
 	// For people.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
@@ -552,9 +552,9 @@ const file_orderflow_inventory_v1_import_proto_rawDesc = "" +
 	"\rImportOptions\x12#\n" +
 	"\rvalidate_only\x18\x01 \x01(\bR\fvalidateOnly\x12r\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB5\xbaH2\xe2\x01/\x12\x04name\x12\vdescription\x12\x05price\x12\x13low_stock_thresholdR\n" +
-	"updateMask\"\x7f\n" +
-	"\tImportRow\x12\x1f\n" +
-	"\x06number\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x06number\x12Q\n" +
+	"updateMask\"v\n" +
+	"\tImportRow\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12Q\n" +
 	"\aproduct\x18\x02 \x01(\v2,.orderflow.inventory.v1.CreateProductRequestB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aproduct\"\xd1\x01\n" +
 	"\x16ImportProductsResponse\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x1d\n" +
