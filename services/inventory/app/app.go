@@ -64,7 +64,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		Fire: func(ctx context.Context, _ time.Time) (int, error) { return store.FillTrail(ctx, s.DB, s.Codec.Decode) },
 	}}
 
-	methods := api.New(api.Config{DB: s.DB, Store: stock})
+	methods := api.New(api.Config{DB: s.DB, Store: stock, ImportMaxRows: cfg.ImportMaxRows})
 	err = s.Describe(service.API{
 		Documents: openapi.Files,
 		Register:  func(r grpc.ServiceRegistrar) { inventoryv1.RegisterInventoryServiceServer(r, methods) },

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -160,6 +161,62 @@ func TestImportOfALargeFile(t *testing.T) {
 			if !strings.HasPrefix(row, fmt.Sprintf("%d@%d p%05d ", i+1, i+2, i)) {
 				r.Fatalf("row %d: %s", i, row)
 			}
+		}
+		r.check()
+	})
+}
+
+// An answer that can't be finished says why in its last line, has no summary, and does not look whole.
+func TestFileOfTooManyRows(t *testing.T) {
+	r := start(t, func(cfg *app.Config) { cfg.ImportMaxRows = 3 })
+	file := "id,sku,name,price\np1,S1,Tea,1\np2,S2,Cup,1\np3,S3,Pot,1\np4,S4,Jar,1\n"
+	code, lines, err := r.upload("catalogue", "", "text/csv", strings.NewReader(file))
+	if err == nil || code != http.StatusOK || len(lines) != 4 {
+		t.Fatalf("%d %v, %v", code, lines, err)
+	}
+	if last := fmt.Sprint(lines[3]); !strings.Contains(last, "IMPORT_TOO_LONG") || !strings.Contains(fmt.Sprint(lines[2]), "CREATED") {
+		t.Errorf("%v", lines)
+	}
+	if r.get("p3").GetVersion() != 1 {
+		t.Error("p3 was answered and is not there")
+	}
+	r.check()
+}
+
+// The client of a file goes while the rows are done: what it was told of is there, and the same file fills up the rest.
+func TestFileWhoseClientGoes(t *testing.T) {
+	onEach(t, func(r *rig) {
+		const all = 4000
+		var file strings.Builder
+		file.WriteString("id,sku,name,price\n")
+		for i := range all {
+			fmt.Fprintf(&file, "p%05d,S%05d,Product,1\n", i, i)
+		}
+		ctx, leave := context.WithCancel(r.Context())
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.http+"/v1/products:import", strings.NewReader(file.String()))
+		if err != nil {
+			r.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+r.issuer.Token("c1", "catalogue"))
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			r.Fatal(err)
+		}
+		scanner := bufio.NewScanner(response.Body)
+		for range 10 {
+			if !scanner.Scan() || !strings.Contains(scanner.Text(), "CREATED") {
+				r.Fatal(scanner.Text(), scanner.Err())
+			}
+		}
+		leave()
+		_ = response.Body.Close() // it was left
+		for i := range 10 {
+			r.get(fmt.Sprintf("p%05d", i))
+		}
+		_, summary := r.importFile("", file.String())
+		var rows, created, updated, unchanged, failed int
+		if _, err := fmt.Sscan(summary, &rows, &created, &updated, &unchanged, &failed); err != nil || rows != all || updated+failed != 0 || unchanged < 10 {
+			r.Errorf("%s, %v", summary, err)
 		}
 		r.check()
 	})

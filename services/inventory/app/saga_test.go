@@ -190,6 +190,8 @@ func TestBadConfigurationStopsTheStart(t *testing.T) {
 		"negative expiry": {func(cfg *app.Config) { cfg.ReservationExpiry = -time.Second }, "RESERVATION_EXPIRY=-1s: must be more than 10m0s"},
 		"short expiry":    {func(cfg *app.Config) { cfg.ReservationExpiry = 10 * time.Minute }, "RESERVATION_EXPIRY=10m0s: must be more than 10m0s"},
 		"tick":            {func(cfg *app.Config) { cfg.ExpiryTick = -time.Second }, "EXPIRY_TICK=-1s"},
+		"import bytes":    {func(cfg *app.Config) { cfg.ImportMaxBytes = -1 }, "IMPORT_MAX_BYTES=-1"},
+		"import rows":     {func(cfg *app.Config) { cfg.ImportMaxRows = -1 }, "IMPORT_MAX_ROWS=-1"},
 	} {
 		var cfg app.Config
 		c.change(&cfg)

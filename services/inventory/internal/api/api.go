@@ -20,6 +20,8 @@ import (
 type Config struct {
 	DB    *sqldb.DB
 	Store *store.Store
+
+	ImportMaxRows int // of one ImportProducts, which remembers their ids
 }
 
 // Server implements InventoryService.

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"io"
+	"strconv"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -11,10 +12,8 @@ import (
 	inventoryv1 "orderflow.example/proto/gen/orderflow/inventory/v1"
 )
 
-const (
-	importedAtOnce = 200     // rows of a transaction: orders wait for no more than one
-	importMaxRows  = 250_000 // of a stream, whose ids are remembered
-)
+// importedAtOnce is the most rows of a transaction: orders wait for no more than one.
+const importedAtOnce = 200
 
 type importStream = grpc.BidiStreamingServer[inventoryv1.ImportProductsRequest, inventoryv1.ImportProductsResponse]
 
@@ -29,7 +28,7 @@ func (s *Server) ImportProducts(stream importStream) error {
 		return err
 	}
 	run := newImportRun(s.cfg, first.GetOptions())
-	incoming := &importRows{stream: stream, rows: make(chan *inventoryv1.ImportRow, importedAtOnce)}
+	incoming := &importRows{stream: stream, limit: s.cfg.ImportMaxRows, rows: make(chan *inventoryv1.ImportRow, importedAtOnce)}
 	go incoming.receive(first)
 	for {
 		group := incoming.group()
@@ -51,6 +50,7 @@ func (s *Server) ImportProducts(stream importStream) error {
 // importRows are the rows that have come and were not taken yet.
 type importRows struct {
 	stream importStream
+	limit  int
 	rows   chan *inventoryv1.ImportRow
 	err    error // why there are no more, once rows is closed; nil: the client has sent them all
 }
@@ -62,8 +62,8 @@ func (r *importRows) receive(first *inventoryv1.ImportProductsRequest) {
 	for count := 0; ; {
 		switch message := next.GetMessage().(type) {
 		case *inventoryv1.ImportProductsRequest_Row:
-			if count++; count > importMaxRows {
-				r.err = errs.New(errs.ResourceExhausted, "IMPORT_TOO_LONG", "an import has at most %d rows", importMaxRows)
+			if count++; count > r.limit {
+				r.err = errs.New(errs.ResourceExhausted, "IMPORT_TOO_LONG", "an import has at most %d rows", r.limit).With("limit", strconv.Itoa(r.limit))
 				return
 			}
 			select {
