@@ -48,7 +48,7 @@ func TestBadCalls(t *testing.T) {
 		names []string // what the message or the details must name
 	}{
 		"same id":        {create(func(c *inventoryv1.CreateProductRequest) { c.ProductId = "p1" }), codes.AlreadyExists, []string{"PRODUCT_EXISTS", "p1"}},
-		"same SKU":       {create(func(c *inventoryv1.CreateProductRequest) { c.Sku = "SKU-p1" }), codes.AlreadyExists, []string{"SKU_EXISTS", "p1"}},
+		"same SKU":       {create(func(c *inventoryv1.CreateProductRequest) { c.Sku = "SKU-p1" }), codes.AlreadyExists, []string{"SKU_EXISTS", "product_id:p1", "sku:SKU-p1", "field:\"sku\""}},
 		"no id":          {create(func(c *inventoryv1.CreateProductRequest) { c.ProductId = "" }), codes.InvalidArgument, []string{"productId", "STRING_PATTERN"}},
 		"no SKU":         {create(func(c *inventoryv1.CreateProductRequest) { c.Sku = "" }), codes.InvalidArgument, []string{"sku", "STRING_MIN_LEN"}},
 		"no name":        {create(func(c *inventoryv1.CreateProductRequest) { c.Name = "" }), codes.InvalidArgument, []string{"name", "STRING_MIN_LEN"}},
