@@ -191,6 +191,30 @@ func TestImportThatOnlyValidates(t *testing.T) {
 	})
 }
 
+// A SKU that an earlier row would have taken is taken for the rows behind it, though nothing was written.
+func TestValidationRemembersEarlierRows(t *testing.T) {
+	r := start(t)
+	stream, err := r.ImportProducts(r.as("c1", "catalogue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sendOptions(stream, &inventoryv1.ImportOptions{ValidateOnly: true}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []inventoryv1.ImportOutcome_Value{inventoryv1.ImportOutcome_CREATED, inventoryv1.ImportOutcome_FAILED} {
+		row := imported("p"+strconv.Itoa(i), func(p *inventoryv1.CreateProductRequest) { p.Sku = "same" })
+		if err := sendRow(stream, i, row); err != nil {
+			t.Fatal(err)
+		}
+		if result, err := stream.Recv(); err != nil || result.GetOutcome() != want { // a transaction of its own each
+			t.Fatalf("%v, %v", result, err)
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // With a mask, what it does not name stays; an archived product stays archived.
 func TestImportOfSomeFields(t *testing.T) {
 	onEach(t, func(r *rig) {

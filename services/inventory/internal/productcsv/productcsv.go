@@ -105,19 +105,21 @@ func (r *Reader) Next() (Row, error) {
 			continue
 		}
 		r.number++
-		row := Row{Number: r.number, Line: found.line}
-		fields, wrong := r.split(found)
-		if wrong == nil && len(fields) != len(r.columns) {
-			wrong = errs.New(errs.InvalidArgument, "FIELD_COUNT", "the row has %d fields and the header has %d", len(fields), len(r.columns))
-		}
-		if wrong != nil {
-			row.Err = wrong
-			return row, nil
-		}
-		row.Product, row.Err = r.product(fields)
-		row.ID = row.Product.GetProductId()
-		return row, nil
+		product, wrong := r.parse(found)
+		return Row{Number: r.number, Line: found.line, ID: product.GetProductId(), Product: product, Err: wrong}, nil
 	}
+}
+
+// parse makes a product of a record.
+func (r *Reader) parse(found record) (*inventoryv1.CreateProductRequest, *errs.Error) {
+	fields, wrong := r.split(found)
+	if wrong != nil {
+		return nil, wrong
+	}
+	if len(fields) != len(r.columns) {
+		return nil, errs.New(errs.InvalidArgument, "FIELD_COUNT", "the row has %d fields and the header has %d", len(fields), len(r.columns))
+	}
+	return r.product(fields)
 }
 
 // split makes fields of a record.
