@@ -57,7 +57,7 @@ func (i *issuer) verify(ctx context.Context, raw string) (verified, error) {
 	var expired *oidc.TokenExpiredError
 	switch {
 	case errors.As(err, &expired):
-		return verified{}, errs.New(errs.Unauthenticated, "TOKEN_EXPIRED", "the token has expired").Wrap(err)
+		return verified{}, errExpired.Wrap(err)
 	case fetch != nil && ctx.Err() != nil:
 		return verified{}, ctx.Err()
 	case fetch != nil:
@@ -80,7 +80,7 @@ func (i *issuer) verify(ctx context.Context, raw string) (verified, error) {
 	if token.Expiry.Before(until) {
 		until = token.Expiry
 	}
-	principal := Principal{Subject: token.Subject, Name: claims.Name, Email: claims.Email, Roles: claims.Roles}
+	principal := Principal{Subject: token.Subject, Name: claims.Name, Email: claims.Email, Roles: claims.Roles, Expires: token.Expiry}
 	return verified{principal: principal, until: until}, nil
 }
 

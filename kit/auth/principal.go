@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // Customer is the role that every authenticated principal has.
@@ -14,6 +15,7 @@ type Principal struct {
 	Name    string
 	Email   string
 	Roles   []string
+	Expires time.Time // end of the token; zero: there is none
 
 	all bool // has every role: AUTH_MODE=none
 }

@@ -40,14 +40,27 @@ func (v *Verifier) Unary(rules map[string]Rule) grpc.UnaryServerInterceptor {
 	}
 }
 
-// Stream does for streams what Unary does for calls.
+var errExpired = errs.New(errs.Unauthenticated, "TOKEN_EXPIRED", "the token has expired")
+
+// Stream does for streams what Unary does for calls. A stream that only the server writes to may last longer than the
+// token: it ends with TOKEN_EXPIRED then, by the end of its context.
 func (v *Verifier) Stream(rules map[string]Rule) grpc.StreamServerInterceptor {
 	return func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		ctx, err := v.authorize(stream.Context(), rules, info.FullMethod)
 		if err != nil {
 			return err
 		}
-		return handler(srv, authorizedStream{stream, ctx})
+		expires := FromContext(ctx).Expires
+		if info.IsClientStream || expires.IsZero() {
+			return handler(srv, authorizedStream{stream, ctx})
+		}
+		ctx, cancel := context.WithTimeoutCause(ctx, expires.Sub(v.now()), errExpired)
+		defer cancel()
+		err = handler(srv, authorizedStream{stream, ctx})
+		if err != nil && context.Cause(ctx) == errExpired { //nolint:errorlint // the very value
+			return errExpired
+		}
+		return err
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -93,6 +94,43 @@ func TestRules(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A stream of the server's ends with the token; one that the client writes to is over before that matters.
+func TestStreamEndsWithTheToken(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	v := verifier(t, issuer.Config())
+	now := time.Now().Truncate(time.Second)
+	v.SetNow(func() time.Time { return now })
+	claims := issuer.Claims("u1")
+	claims["exp"] = now.Add(time.Minute).Unix()
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer "+issuer.Sign(claims)))
+	stream := func(info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		info.FullMethod = method
+		return v.Stream(map[string]auth.Rule{method: {Roles: []string{auth.Customer}}})(nil, contextStream{ctx: ctx}, info, handler)
+	}
+	untilEnd := func(_ any, s grpc.ServerStream) error {
+		now = now.Add(time.Hour)
+		<-s.Context().Done()
+		return s.Context().Err()
+	}
+	now = now.Add(time.Minute - 100*time.Millisecond)
+	if err := stream(&grpc.StreamServerInfo{}, untilEnd); reasonOf(err) != "TOKEN_EXPIRED" {
+		t.Errorf("a watch that outlasts its token: %v", err)
+	}
+	now = now.Add(-2 * time.Hour)
+	err := stream(&grpc.StreamServerInfo{IsClientStream: true}, func(_ any, s grpc.ServerStream) error {
+		if _, limited := s.Context().Deadline(); limited {
+			t.Error("an upload ends with the token")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := stream(&grpc.StreamServerInfo{}, func(any, grpc.ServerStream) error { return nil }); err != nil {
+		t.Errorf("a watch that ends before: %v", err)
 	}
 }
 

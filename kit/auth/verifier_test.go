@@ -93,6 +93,10 @@ func TestVerify(t *testing.T) {
 			} else if code := errs.From(err).Code; code != errs.Unauthenticated {
 				t.Errorf("code %v", code)
 			}
+			if left := time.Until(principal.Expires); tt.reason == "" && (left <= 0 || left > time.Hour) {
+				t.Errorf("the principal expires in %s", left)
+			}
+			principal.Expires = time.Time{}
 			if !reflect.DeepEqual(principal, want) {
 				t.Errorf("principal %+v, want %+v", principal, want)
 			}
