@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"orderflow.example/kit/errs"
 )
 
 // The gateway has one query parser per process, whatever mux the option is given to; set before any server is there, it is safe.
@@ -19,6 +22,15 @@ func init() {
 
 // strictQuery refuses a query parameter that is no field of the request: a misspelt filter would otherwise list everything.
 type strictQuery struct{ runtime.DefaultQueryParser }
+
+// ReadQuery reads a Route's query parameters into the request of a method, as strictly as the gateway does.
+func ReadQuery(r *http.Request, message proto.Message) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return errs.New(errs.InvalidArgument, "MALFORMED_PATH", "the query is malformed")
+	}
+	return strictQuery{}.Parse(message, values, &utilities.DoubleArray{})
+}
 
 var mapKey = regexp.MustCompile(`\[.*\]$`)
 

@@ -156,5 +156,11 @@ func (r *recorder) Flush() {
 	}
 }
 
+// FlushError is Flush for who wants to know whether the client took it.
+func (r *recorder) FlushError() error {
+	r.wrote = true
+	return http.NewResponseController(r.ResponseWriter).Flush()
+}
+
 // Unwrap lets http.ResponseController reach the connection, for deadlines.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

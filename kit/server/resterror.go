@@ -100,16 +100,6 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 // writeErrorAs is for an error whose HTTP status says more than its code.
 func writeErrorAs(w http.ResponseWriter, r *http.Request, httpStatus int, err error) {
 	shown := errs.From(err)
-	var body errorBody
-	body.Error.Code = httpStatus
-	body.Error.Status = shown.Code.String()
-	body.Error.Message = shown.Message
-	body.Error.Details = []json.RawMessage{}
-	for _, detail := range statusOf(shown, RequestID(r.Context())).Proto().GetDetails() {
-		if text, err := protojson.Marshal(detail); err == nil { // all are google.rpc messages that statusOf made
-			body.Error.Details = append(body.Error.Details, text)
-		}
-	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Del("Content-Length")
@@ -120,5 +110,18 @@ func writeErrorAs(w http.ResponseWriter, r *http.Request, httpStatus int, err er
 		h.Set("WWW-Authenticate", "Bearer")
 	}
 	w.WriteHeader(httpStatus)
-	_ = json.NewEncoder(w).Encode(body) // the caller has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(errorBodyOf(shown, httpStatus, RequestID(r.Context()))) // the caller has gone: nobody is left to tell
+}
+
+func errorBodyOf(shown *errs.Error, httpStatus int, requestID string) (body errorBody) {
+	body.Error.Code = httpStatus
+	body.Error.Status = shown.Code.String()
+	body.Error.Message = shown.Message
+	body.Error.Details = []json.RawMessage{}
+	for _, detail := range statusOf(shown, requestID).Proto().GetDetails() {
+		if text, err := protojson.Marshal(detail); err == nil { // all are google.rpc messages that statusOf made
+			body.Error.Details = append(body.Error.Details, text)
+		}
+	}
+	return body
 }

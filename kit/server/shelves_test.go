@@ -21,6 +21,8 @@ import (
 
 // shelves is the service under the server. Each behaviour that a test needs has a name, which the request gives.
 type shelves struct {
+	watch func(*testpb.GetShelfRequest, grpc.ServerStreamingServer[testpb.Shelf]) error // in the place of WatchShelf
+
 	testpb.UnimplementedShelfServiceServer
 	entered chan struct{} // a call that blocks has begun
 	release chan struct{} // ends calls that block
@@ -71,6 +73,9 @@ func (s *shelves) ListShelves(_ context.Context, req *testpb.ListShelvesRequest)
 }
 
 func (s *shelves) WatchShelf(req *testpb.GetShelfRequest, stream grpc.ServerStreamingServer[testpb.Shelf]) error {
+	if s.watch != nil {
+		return s.watch(req, stream)
+	}
 	if req.GetId() == "panic" {
 		panic(secret)
 	}
