@@ -13,6 +13,7 @@ import (
 	"orderflow.example/order/internal/api"
 	"orderflow.example/order/internal/events"
 	"orderflow.example/order/internal/store"
+	"orderflow.example/order/internal/watch"
 	"orderflow.example/proto/access"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 	"orderflow.example/proto/openapi"
@@ -44,6 +45,10 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	heartbeat, err := cfg.heartbeat()
+	if err != nil {
+		return nil, err
+	}
 	s, err := service.Open(ctx, cfg.Config, Spec())
 	if err != nil {
 		return nil, err
@@ -65,8 +70,12 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		Name: "saga_limits", Every: tick, Safe: s.Passed, Fire: limiter.Fire, Now: s.DB.Now, Log: s.Log,
 	}}
 
+	hub, err := watch.NewHub(s.DB, s.Log, s.Telemetry.Metrics)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	methods, err := api.New(api.Config{
-		DB: s.DB, Store: orders, Decode: s.Codec.Decode, Limits: limits,
+		DB: s.DB, Store: orders, Decode: s.Codec.Decode, Limits: limits, Hub: hub,
 		PaymentTokenRequired: cfg.PaymentTokenRequired, Metrics: s.Telemetry.Metrics,
 	})
 	if err != nil {
@@ -82,6 +91,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.API.Routes = append(s.API.Routes, watchRoute(heartbeat))
 	s.Checks = checks(s, limits)
 	return s, nil
 }

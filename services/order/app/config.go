@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -18,6 +19,9 @@ type Config struct {
 	// SagaTick is the time between two looks for steps past their limit.
 	SagaTick time.Duration `env:"SAGA_TICK" envDefault:"1s"`
 
+	// WatchHeartbeat is how long a watch over REST is silent at most.
+	WatchHeartbeat time.Duration `env:"WATCH_HEARTBEAT" envDefault:"15s"`
+
 	// The first two limits cancel the order and add up to 10 minutes at most; the others only alert.
 	LimitReserveStock     time.Duration `env:"SAGA_LIMIT_RESERVE_STOCK"`
 	LimitAuthorizePayment time.Duration `env:"SAGA_LIMIT_AUTHORIZE_PAYMENT"`
@@ -30,6 +34,7 @@ type Config struct {
 // Variables describes the variables that only this service has, for --help.
 const Variables = `  PAYMENT_TOKEN_REQUIRED    refuse orders without a payment token                     default true
   SAGA_TICK                 between two looks for steps past their limit             default 1s
+  WATCH_HEARTBEAT           how long a watch over REST is silent at most              default 15s
   SAGA_LIMIT_RESERVE_STOCK, SAGA_LIMIT_AUTHORIZE_PAYMENT   cancel the order          default 2m, 8m; together at most 10m
   SAGA_LIMIT_COMMIT_STOCK, SAGA_LIMIT_CAPTURE_PAYMENT      alert                     default 5m, 15m
   SAGA_LIMIT_RETURN_MONEY, SAGA_LIMIT_PAY_REFUND           alert                     default 1h, 1h
@@ -44,6 +49,14 @@ func (c Config) tick() (time.Duration, error) {
 		return 0, fmt.Errorf("SAGA_TICK=%s: must be positive", c.SagaTick)
 	}
 	return c.SagaTick, nil
+}
+
+// heartbeat is for a Config that was not read from the environment, too.
+func (c Config) heartbeat() (time.Duration, error) {
+	if c.WatchHeartbeat < 0 {
+		return 0, fmt.Errorf("WATCH_HEARTBEAT=%s: must be positive", c.WatchHeartbeat)
+	}
+	return cmp.Or(c.WatchHeartbeat, 15*time.Second), nil
 }
 
 func (c Config) limits() (order.Limits, error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type rig struct {
 	foreign *avro.Codec
 	said    map[string]int64 // last sequence by topic and key
 	cfg     app.Config
+	shut    func() // stops the API
 }
 
 func start(t *testing.T, change ...func(*app.Config)) *rig {
@@ -90,6 +92,12 @@ func (r *rig) listen() {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Run(ctx) }()
+	r.shut = sync.OnceFunc(func() {
+		stop()
+		if err := <-ended; err != nil {
+			r.Errorf("server: %v", err)
+		}
+	})
 	conn, err := grpc.NewClient(grpcAddr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		r.Fatal(err)
@@ -100,10 +108,7 @@ func (r *rig) listen() {
 		if err := conn.Close(); err != nil {
 			r.Error(err)
 		}
-		stop()
-		if err := <-ended; err != nil {
-			r.Errorf("server: %v", err)
-		}
+		r.shut()
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"orderflow.example/kit/telemetry"
 	"orderflow.example/order/internal/order"
 	"orderflow.example/order/internal/store"
+	"orderflow.example/order/internal/watch"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 	events "orderflow.example/schemas/orderv1"
 )
@@ -37,6 +38,7 @@ type Config struct {
 	Decode               outbox.Decode // of the service's own events, for timelines
 	Limits               order.Limits  // for the deadlines of sagas
 	PaymentTokenRequired bool
+	Hub                  *watch.Hub // wakes WatchOrder
 	Metrics              prometheus.Registerer
 }
 

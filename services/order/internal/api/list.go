@@ -119,12 +119,16 @@ func (s *Server) GetOrderTimeline(ctx context.Context, req *orderv1.GetOrderTime
 	}
 	timeline := &orderv1.OrderTimeline{OrderId: o.ID}
 	for _, f := range facts {
-		timeline.Events = append(timeline.Events, &orderv1.TimelineEvent{
-			EventId: f.EventID, Type: f.Type, Topic: f.Topic, Sequence: f.Sequence, Service: f.Source,
-			OccurredAt: timestamppb.New(f.OccurredAt), CausationId: f.CausationID, Summary: f.Summary,
-		})
+		timeline.Events = append(timeline.Events, factMessage(f))
 	}
 	return timeline, nil
+}
+
+func factMessage(f store.Fact) *orderv1.TimelineEvent {
+	return &orderv1.TimelineEvent{
+		EventId: f.EventID, Type: f.Type, Topic: f.Topic, Sequence: f.Sequence, Service: f.Source,
+		OccurredAt: timestamppb.New(f.OccurredAt), CausationId: f.CausationID, Summary: f.Summary,
+	}
 }
 
 func timeOf(t *timestamppb.Timestamp) time.Time {

@@ -49,33 +49,34 @@ func saveWitnessed(ctx context.Context, tx *sqldb.Tx, facts []Witnessed) error {
 
 // Timeline is everything that happened to an order, in any service, oldest first and each fact after its cause.
 func Timeline(ctx context.Context, q sqldb.Querier, decode outbox.Decode, orderID string) ([]Fact, error) {
-	facts, err := history(ctx, q, orderID)
-	if err != nil {
-		return nil, fmt.Errorf("history of order %s: %w", orderID, err)
-	}
-	log, err := outbox.Log(ctx, q, schemas.OrderEvents, orderID)
-	if err != nil {
-		return nil, fmt.Errorf("log of order %s: %w", orderID, err)
-	}
-	for _, row := range log {
-		event, err := outbox.Event[order.Event](ctx, decode, row)
-		if err != nil {
-			return nil, err
-		}
-		facts = append(facts, Fact{
-			EventID: row.EventID, Type: row.Type, Topic: row.Topic, Sequence: row.Sequence, Source: row.Source,
-			OccurredAt: row.Time, CausationID: row.CausationID, Summary: order.Summary(event),
-		})
-	}
-	return causalOrder(facts), nil
+	return FactsAfter(ctx, q, decode, orderID, 0)
 }
 
-func history(ctx context.Context, q sqldb.Querier, orderID string) ([]Fact, error) {
-	return sqldb.Collect(ctx, q, func(row sqldb.Scanner) (f Fact, err error) {
-		err = row.Scan(&f.EventID, &f.Type, &f.Topic, &f.Sequence, &f.Source, sqldb.Instant(&f.OccurredAt), &f.CausationID, &f.Summary)
+// selectFacts is one statement, so that it sees each own event together with the witnessed one that caused it.
+const selectFacts = `SELECT event_id, type, topic, sequence, source, time, causation_id, '' AS summary, payload
+		FROM outbox WHERE topic = $1 AND key = $2 AND sequence > 0 AND sequence > $3
+	UNION ALL
+	SELECT event_id, type, topic, sequence, source, occurred_at, causation_id, summary, NULL
+		FROM order_history WHERE order_id = $2`
+
+// FactsAfter is the Timeline without the order's own first events, up to the sequence.
+func FactsAfter(ctx context.Context, q sqldb.Querier, decode outbox.Decode, orderID string, sequence int64) ([]Fact, error) {
+	facts, err := sqldb.Collect(ctx, q, func(row sqldb.Scanner) (f Fact, err error) {
+		var payload []byte
+		err = row.Scan(&f.EventID, &f.Type, &f.Topic, &f.Sequence, &f.Source, sqldb.Instant(&f.OccurredAt), &f.CausationID, &f.Summary, &payload)
+		if err != nil || payload == nil {
+			return f, err
+		}
+		event, err := outbox.Event[order.Event](ctx, decode, outbox.Row{Topic: f.Topic, Key: orderID, Sequence: f.Sequence, Payload: payload})
+		if err == nil {
+			f.Summary = order.Summary(event)
+		}
 		return f, err
-	}, `SELECT event_id, type, topic, sequence, source, occurred_at, causation_id, summary
-		FROM order_history WHERE order_id = $1`, orderID)
+	}, selectFacts, schemas.OrderEvents, orderID, sequence)
+	if err != nil {
+		return nil, fmt.Errorf("events of order %s: %w", orderID, err)
+	}
+	return causalOrder(facts), nil
 }
 
 // causalOrder sorts by time, but puts no fact before its cause or before an earlier one of its topic, whatever the

@@ -90,6 +90,9 @@ func (w *Work) Flush(ctx context.Context) error {
 			return fmt.Errorf("append order events: %w", err)
 		}
 	}
+	if len(w.dirty)+len(w.witnessed) > 0 {
+		w.tx.Wake(Changed)
+	}
 	w.dirty, w.isDirty, w.drafts, w.witnessed = nil, map[string]bool{}, nil, nil
 	return nil
 }
