@@ -34,16 +34,21 @@ type fixture struct {
 func each(t *testing.T, test func(f *fixture)) {
 	t.Helper()
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
-		if err := sqldb.Migrate(t.Context(), db, "order", store.Migrations()); err != nil {
-			t.Fatal(err)
-		}
-		f := &fixture{T: t, db: db, metrics: prometheus.NewRegistry()}
-		var err error
-		if f.hub, err = watch.NewHub(db, slog.New(slog.NewTextHandler(&f.log, nil)), f.metrics); err != nil {
-			t.Fatal(err)
-		}
-		test(f)
+		test(newFixture(t, db))
 	})
+}
+
+func newFixture(t *testing.T, db *sqldb.DB) *fixture {
+	t.Helper()
+	if err := sqldb.Migrate(t.Context(), db, "order", store.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{T: t, db: db, metrics: prometheus.NewRegistry()}
+	var err error
+	if f.hub, err = watch.NewHub(db, slog.New(slog.NewTextHandler(&f.log, nil)), f.metrics); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 // place stores orders in one transaction.
@@ -134,6 +139,9 @@ func TestOnlyWhatChangedWakes(t *testing.T) {
 		if n := f.value("order_watch_looks_total") - looks; n > 21+time.Since(began).Seconds()+1 {
 			f.Errorf("%v looks for 20 commits in %s", n, time.Since(began))
 		}
+		if time.Since(began) > 15*time.Second {
+			f.Error("the sweep found the changes, one a second: no signal did")
+		}
 		if n := f.value("order_watchers"); n != 601 {
 			f.Errorf("%v watchers", n)
 		}
@@ -152,6 +160,25 @@ func TestOnlyWhatChangedWakes(t *testing.T) {
 			f.Errorf("%v watchers are left", n)
 		}
 	})
+}
+
+// A commit of another process on the same database wakes, too, and not only by the sweep.
+func TestAnotherReplicaWakes(t *testing.T) {
+	url := sqldbtest.PostgresURL(t)
+	f := newFixture(t, sqldbtest.Open(t, sqldb.Config{URL: url}))
+	other := newFixture(t, sqldbtest.Open(t, sqldb.Config{URL: url}))
+	f.place("o1")
+	w := f.hub.Watch("o1")
+	defer w.Stop()
+	began := time.Now()
+	for i := range int64(20) {
+		w.Seen(store.Mark{Own: 1, Witnessed: i})
+		other.witness("o1", i+1)
+		f.woken(w)
+	}
+	if time.Since(began) > 15*time.Second {
+		t.Error("the sweep found the changes, one a second: no signal did")
+	}
 }
 
 // Without watchers nothing looks, however much is written; the next watcher is woken again.

@@ -27,7 +27,7 @@ var File_orderflow_order_v1_order_service_proto protoreflect.FileDescriptor
 
 const file_orderflow_order_v1_order_service_proto_rawDesc = "" +
 	"\n" +
-	"&orderflow/order/v1/order_service.proto\x12\x12orderflow.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a!orderflow/options/v1/access.proto\x1a\x1eorderflow/order/v1/order.proto\x1a!orderflow/order/v1/requests.proto\x1a orderflow/order/v1/summary.proto\x1a!orderflow/order/v1/timeline.proto\x1a.protoc-gen-openapiv2/options/annotations.proto2\xf5\x0e\n" +
+	"&orderflow/order/v1/order_service.proto\x12\x12orderflow.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a!orderflow/options/v1/access.proto\x1a\x1eorderflow/order/v1/order.proto\x1a!orderflow/order/v1/requests.proto\x1a orderflow/order/v1/summary.proto\x1a!orderflow/order/v1/timeline.proto\x1a.protoc-gen-openapiv2/options/annotations.proto2\x8b\x0f\n" +
 	"\fOrderService\x12\x87\x01\n" +
 	"\vCreateOrder\x12&.orderflow.order.v1.CreateOrderRequest\x1a\x19.orderflow.order.v1.Order\"5\xaa\xbb\x18\x1c\x12\bcustomer\x12\x05staff\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/orders\x12\x92\x01\n" +
@@ -41,9 +41,9 @@ const file_orderflow_order_v1_order_service_proto_rawDesc = "" +
 	"\x11UpdateOrderStatus\x12,.orderflow.order.v1.UpdateOrderStatusRequest\x1a\x19.orderflow.order.v1.Order\"A\xaa\xbb\x18\x10\x12\x05staff\x12\aservice\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/orders/{order_id}:updateStatus\x12\x8d\x01\n" +
 	"\vRefundOrder\x12&.orderflow.order.v1.RefundOrderRequest\x1a\x19.orderflow.order.v1.Order\";\xaa\xbb\x18\x10\x12\x05staff\x12\aservice\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:refund\x12\xb3\x01\n" +
 	"\x10GetOrderTimeline\x12+.orderflow.order.v1.GetOrderTimelineRequest\x1a!.orderflow.order.v1.OrderTimeline\"O\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/orders/{order_id}/timeline\x12\xa4\x01\n" +
-	"\x0fGetOrderSummary\x12*.orderflow.order.v1.GetOrderSummaryRequest\x1a .orderflow.order.v1.OrderSummary\"C\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/orders:summary\x12\xab\x01\n" +
+	"\x0fGetOrderSummary\x12*.orderflow.order.v1.GetOrderSummaryRequest\x1a .orderflow.order.v1.OrderSummary\"C\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/orders:summary\x12\xc1\x01\n" +
 	"\n" +
-	"WatchOrder\x12%.orderflow.order.v1.WatchOrderRequest\x1a&.orderflow.order.v1.WatchOrderResponse\"L\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\x88\x01\n" +
+	"WatchOrder\x12%.orderflow.order.v1.WatchOrderRequest\x1a&.orderflow.order.v1.WatchOrderResponse\"b\x92A\x13:\x11text/event-stream\xaa\xbb\x18%\x12\bcustomer\x12\x05staff\x12\aauditor\x12\aservice\x18\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\x88\x01\n" +
 	"\tListSagas\x12$.orderflow.order.v1.ListSagasRequest\x1a%.orderflow.order.v1.ListSagasResponse\".\xaa\xbb\x18\x19\x12\x05staff\x12\aauditor\x12\aservice\x82\xd3\xe4\x93\x02\v\x12\t/v1/sagasB\xcd\x01\x92A\x91\x01\x12D\n" +
 	"\x11Orderflow: orders\x12+Orders, from placing to delivery or refund.2\x02v1Z;\n" +
 	"9\n" +

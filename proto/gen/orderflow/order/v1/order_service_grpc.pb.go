@@ -61,7 +61,10 @@ type OrderServiceClient interface {
 	// Sums orders up: how many, where they are, what they brought; as a whole and by day.
 	GetOrderSummary(ctx context.Context, in *GetOrderSummaryRequest, opts ...grpc.CallOption) (*OrderSummary, error)
 	// Tells each event of an order as it happens, after those that have happened already. Ends when nothing can happen to
-	// the order any more. Over REST it is a stream of server-sent events, which Last-Event-ID resumes.
+	// the order any more, and with UNAUTHENTICATED when the caller's token does. Over REST it is a stream of server-sent
+	// events: the id of each is its resumeToken, with which Last-Event-ID resumes; its type is that of the event in one
+	// word, such as OrderPaid; its data is the response. A failure is an event of type error; 204 says that nothing is left
+	// to tell.
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
 	// Lists the sagas in flight, the longest waiting first.
 	ListSagas(ctx context.Context, in *ListSagasRequest, opts ...grpc.CallOption) (*ListSagasResponse, error)
@@ -232,7 +235,10 @@ type OrderServiceServer interface {
 	// Sums orders up: how many, where they are, what they brought; as a whole and by day.
 	GetOrderSummary(context.Context, *GetOrderSummaryRequest) (*OrderSummary, error)
 	// Tells each event of an order as it happens, after those that have happened already. Ends when nothing can happen to
-	// the order any more. Over REST it is a stream of server-sent events, which Last-Event-ID resumes.
+	// the order any more, and with UNAUTHENTICATED when the caller's token does. Over REST it is a stream of server-sent
+	// events: the id of each is its resumeToken, with which Last-Event-ID resumes; its type is that of the event in one
+	// word, such as OrderPaid; its data is the response. A failure is an event of type error; 204 says that nothing is left
+	// to tell.
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
 	// Lists the sagas in flight, the longest waiting first.
 	ListSagas(context.Context, *ListSagasRequest) (*ListSagasResponse, error)

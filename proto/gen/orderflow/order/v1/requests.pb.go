@@ -853,7 +853,8 @@ type WatchOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// resume_token of the last response that was seen; empty to begin with the first event.
+	// resume_token of the last response that was seen; empty to begin with the first event. Over REST the header
+	// Last-Event-ID takes precedence.
 	ResumeToken   string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -908,9 +909,9 @@ type WatchOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What happened.
 	Event *TimelineEvent `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
-	// The order as it is when this is sent.
+	// The order as it is now: as far as the event, or further.
 	Order *Order `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
-	// Resumes after this event; the id of the server-sent event.
+	// Resumes after this event, on any replica, however long after; the id of the server-sent event.
 	ResumeToken   string `protobuf:"bytes,3,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
