@@ -19,14 +19,14 @@ func TestAccepts(t *testing.T) {
 		{"text/*;q=0, text/event-stream", true},
 		{"nonsense//", false},
 	} {
-		if got := accepts([]string{tt.header}, eventStreamType); got != tt.want {
+		if got := acceptsEvents([]string{tt.header}); got != tt.want {
 			t.Errorf("%q: %v", tt.header, got)
 		}
 	}
-	if !accepts(nil, eventStreamType) {
+	if !acceptsEvents(nil) {
 		t.Error("without the header everything is accepted")
 	}
-	if !accepts([]string{"application/json", "text/event-stream"}, eventStreamType) {
+	if !acceptsEvents([]string{"application/json", "text/event-stream"}) {
 		t.Error("a header given twice is one list")
 	}
 }

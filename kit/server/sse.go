@@ -62,7 +62,7 @@ type Event struct {
 //
 // It waits for the client at most CLIENT_TIMEOUT at each write, and holds one message.
 func ServeEvents[M any](w http.ResponseWriter, r *http.Request, s EventStream, call func(ctx context.Context) (grpc.ServerStreamingClient[M], error), event func(*M) Event) error {
-	if !accepts(r.Header.Values("Accept"), eventStreamType) {
+	if !acceptsEvents(r.Header.Values("Accept")) {
 		writeErrorAs(w, r, http.StatusNotAcceptable, errs.New(errs.InvalidArgument, "NOT_ACCEPTABLE", "the answer is of type %s, which the header Accept excludes", eventStreamType).
 			With("content_type", eventStreamType))
 		return nil
@@ -210,19 +210,18 @@ func (e *eventWriter) write(text []byte) error {
 	return nil
 }
 
-// accepts tells whether a header Accept lets an answer of the type pass. What names the type more closely counts.
-func accepts(header []string, mediaType string) bool {
+// acceptsEvents tells whether a header Accept lets an event stream pass. What names the type more closely counts.
+func acceptsEvents(header []string) bool {
 	if len(header) == 0 {
 		return true
 	}
-	kind, _, _ := strings.Cut(mediaType, "/")
 	closest, ok := 0, false
 	for entry := range strings.SplitSeq(strings.Join(header, ","), ",") {
 		name, params, err := mime.ParseMediaType(entry)
 		if err != nil {
 			continue
 		}
-		closeness := 1 + slices.Index([]string{"*/*", kind + "/*", mediaType}, name)
+		closeness := 1 + slices.Index([]string{"*/*", "text/*", eventStreamType}, name)
 		if closeness <= closest {
 			continue
 		}

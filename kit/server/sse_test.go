@@ -49,7 +49,7 @@ func startEvents(t *testing.T, s server.EventStream, watch watchCall, change ...
 }
 
 // open begins a stream and reads it line by line.
-func (r *rig) open(ctx context.Context, headers ...string) (*http.Response, *bufio.Reader) {
+func (r *rig) open(ctx context.Context, headers ...string) (answer, *bufio.Reader) {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.http+"/v1/shelves/1:events", nil)
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *rig) open(ctx context.Context, headers ...string) (*http.Response, *buf
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = resp.Body.Close() }) // the test has read what it wants
-	return resp, bufio.NewReader(resp.Body)
+	return answer{resp.StatusCode, resp.Header}, bufio.NewReader(resp.Body)
 }
 
 // part reads up to and with the next empty line.
@@ -158,7 +158,7 @@ func TestEventsThatDoNotBegin(t *testing.T) {
 		}
 	}
 	for _, method := range []string{http.MethodHead, http.MethodPost} {
-		if resp, _ := r.request(method, "/v1/shelves/1:events", "", "Authorization", good); resp.StatusCode != 405 || !strings.HasPrefix(resp.Header.Get("Allow"), "GET") {
+		if resp, _ := r.request(method, "/v1/shelves/1:events", "", "Authorization", good); resp.StatusCode != http.StatusMethodNotAllowed || !strings.HasPrefix(resp.Header.Get("Allow"), "GET") {
 			t.Errorf("%s: %d, Allow %q", method, resp.StatusCode, resp.Header.Get("Allow"))
 		}
 	}
@@ -241,7 +241,7 @@ func TestClientOfEventsDoesNotRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // the server has cut it
 	if _, err := fmt.Fprintf(conn, "GET /v1/shelves/full:events HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\n\r\n", r.bearer()); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -45,19 +46,19 @@ func TestWatchIsTheOwners(t *testing.T) {
 			r.Errorf("%s over gRPC: %v", tt.name, err)
 		}
 		response := r.askEvents(ctx, tt.id+":watch", r.issuer.Token(tt.subject, tt.role), "Last-Event-ID", tt.token)
-		if response.StatusCode != tt.status {
-			r.Errorf("%s over REST: %d", tt.name, response.StatusCode)
+		if response.status != tt.status {
+			r.Errorf("%s over REST: %d", tt.name, response.status)
 		}
 		if tt.status != 200 {
-			if text, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(text), tt.says) {
+			if text, err := io.ReadAll(response.body); err != nil || !strings.Contains(string(text), tt.says) {
 				r.Errorf("%s over REST: %s %v", tt.name, text, err)
 			}
 		}
 	}
 	for path, want := range map[string]int{"?resumeToken=" + own: 200, "?resumeToken=" + token: 400, "?token=x": 400} {
 		response := r.askEvents(ctx, mine+":watch"+path, r.issuer.Token("u1"))
-		if response.StatusCode != want {
-			r.Errorf("%s: %d", path, response.StatusCode)
+		if response.status != want {
+			r.Errorf("%s: %d", path, response.status)
 		}
 	}
 }
@@ -72,10 +73,10 @@ func TestWatchEndsWithTheToken(t *testing.T) {
 	ctx, cancel := r.owner()
 	defer cancel()
 	response := r.askEvents(ctx, id+":watch", token)
-	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != 200 || !strings.Contains(string(text), "event: OrderPlaced") || !strings.Contains(string(text), "event: error\ndata: {") ||
+	text, err := io.ReadAll(response.body)
+	if err != nil || response.status != http.StatusOK || !strings.Contains(string(text), "event: OrderPlaced") || !strings.Contains(string(text), "event: error\ndata: {") ||
 		!strings.Contains(string(text), "TOKEN_EXPIRED") {
-		t.Errorf("%d %s %v", response.StatusCode, text, err)
+		t.Errorf("%d %s %v", response.status, text, err)
 	}
 }
 
@@ -104,7 +105,7 @@ func TestWatchHeartbeat(t *testing.T) {
 	response := r.askEvents(ctx, r.order("u1").GetId()+":watch", r.issuer.Token("u1"))
 	text := ""
 	for buf := make([]byte, 100); !strings.Contains(text, "\n\n:\n\n:\n\n"); {
-		n, err := response.Body.Read(buf)
+		n, err := response.body.Read(buf)
 		if err != nil {
 			t.Fatalf("%q %v", text, err)
 		}

@@ -128,17 +128,24 @@ func (r *rig) watch(ctx context.Context, id, token string) feed {
 func (r *rig) watchEvents(ctx context.Context, id, token string) feed {
 	r.Helper()
 	response := r.askEvents(ctx, id+":watch", r.issuer.Token("u1"), "Last-Event-ID", token)
-	if response.StatusCode == http.StatusNoContent {
+	if response.status == http.StatusNoContent {
 		return func() (*orderv1.WatchOrderResponse, error) { return nil, io.EOF }
 	}
-	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
-		r.Fatalf("watch: %d %v", response.StatusCode, response.Header)
+	if response.status != http.StatusOK || response.header.Get("Content-Type") != "text/event-stream" {
+		r.Fatalf("watch: %d %v", response.status, response.header)
 	}
-	lines := bufio.NewReader(response.Body)
+	lines := bufio.NewReader(response.body)
 	return func() (*orderv1.WatchOrderResponse, error) { return nextEvent(lines) }
 }
 
-func (r *rig) askEvents(ctx context.Context, path, token string, headers ...string) *http.Response {
+// eventsAnswer is what a watch over REST was answered; its body may go on.
+type eventsAnswer struct {
+	status int
+	header http.Header
+	body   io.Reader
+}
+
+func (r *rig) askEvents(ctx context.Context, path, token string, headers ...string) eventsAnswer {
 	r.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.http+"/v1/orders/"+path, nil)
 	if err != nil {
@@ -153,7 +160,7 @@ func (r *rig) askEvents(ctx context.Context, path, token string, headers ...stri
 		r.Fatal(err)
 	}
 	r.Cleanup(func() { _ = response.Body.Close() }) // the test has read what it wants
-	return response
+	return eventsAnswer{response.StatusCode, response.Header, response.Body}
 }
 
 // nextEvent reads as a browser does.

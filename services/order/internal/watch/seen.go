@@ -54,7 +54,7 @@ func (s *Seen) Add(topic string, sequence int64) {
 	if s.Has(topic, sequence) {
 		return
 	}
-	spans := append(s.topics[topic], span{sequence, sequence})
+	spans := append(slices.Clone(s.topics[topic]), span{sequence, sequence})
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	joined := spans[:1]
 	for _, next := range spans[1:] {
