@@ -112,6 +112,9 @@ func TestUpdateOfAVersionThatHasGone(t *testing.T) {
 	if _, _, err := update("late", `"1"`); status.Code(err) != codes.Aborted {
 		t.Errorf("an old version was changed: %v", err)
 	}
+	if _, _, err := update("malformed", "2"); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("a tag without quotes: %v", err)
+	}
 	for _, ifMatch := range []string{`"7", "2"`, "*"} {
 		if p, _, err := update("with "+ifMatch, ifMatch); err != nil || p.GetName() != "with "+ifMatch {
 			t.Errorf("%s: %v, %v", ifMatch, p, err)

@@ -11,6 +11,7 @@ import (
 	"orderflow.example/inventory/internal/store"
 	"orderflow.example/kit/auth"
 	"orderflow.example/kit/errs"
+	"orderflow.example/kit/etag"
 	"orderflow.example/kit/idempotency"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/kit/telemetry"
@@ -78,8 +79,12 @@ func (s *Server) UpdateProduct(ctx context.Context, req *inventoryv1.UpdateProdu
 	if err != nil {
 		return nil, err
 	}
+	ifMatch, err := etag.IfMatch(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return s.change(ctx, req, req.GetProduct().GetId(), func(p *inventory.Product, work *store.Work) ([]inventory.Event, error) {
-		if err := checkVersion(ctx, p); err != nil {
+		if err := checkVersion(p, ifMatch); err != nil {
 			return nil, err
 		}
 		return inventory.Update(p, update, work.Now())
