@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/protobuf/proto"
 
 	"orderflow.example/kit/auth"
 	"orderflow.example/kit/errs"
@@ -20,7 +19,6 @@ import (
 	"orderflow.example/order/internal/order"
 	"orderflow.example/order/internal/store"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
-	events "orderflow.example/schemas/orderv1"
 )
 
 // Roles that reach beyond one's own orders.
@@ -87,7 +85,7 @@ func (s *Server) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReques
 		placement.Nonce = rand.Uint32()
 		placed, err := s.place(ctx, req, placement, catalogue)
 		if err == nil {
-			return placed, nil
+			return tagged(ctx, placed)
 		}
 		if !sqldb.IsUniqueViolation(err) || attempt == numberAttempts {
 			return nil, err
@@ -149,7 +147,7 @@ func (s *Server) GetOrder(ctx context.Context, req *orderv1.GetOrderRequest) (*o
 	if err != nil {
 		return nil, err
 	}
-	return orderMessage(o), nil
+	return tagged(ctx, orderMessage(o))
 }
 
 // GetOrderByNumber reads one order by the number that people read.
@@ -158,66 +156,7 @@ func (s *Server) GetOrderByNumber(ctx context.Context, req *orderv1.GetOrderByNu
 	if err != nil {
 		return nil, err
 	}
-	return orderMessage(o), nil
-}
-
-// CancelOrder ends an order before shipping.
-func (s *Server) CancelOrder(ctx context.Context, req *orderv1.CancelOrderRequest) (*orderv1.Order, error) {
-	caller := auth.FromContext(ctx)
-	return s.change(ctx, req, func(o *order.Order, w *store.Work) ([]order.Event, error) {
-		cause, reason := events.CancellationCauseStaffRequest, "Cancelled by our staff."
-		if caller.Subject == o.UserID {
-			cause, reason = events.CancellationCauseCustomerRequest, "Cancelled at your request."
-		}
-		if req.GetReason() != "" {
-			reason = req.GetReason()
-		}
-		return order.Cancel(o, cause, reason, w.Now())
-	})
-}
-
-// UpdateOrderStatus makes a move of the fulfilment.
-func (s *Server) UpdateOrderStatus(ctx context.Context, req *orderv1.UpdateOrderStatusRequest) (*orderv1.Order, error) {
-	shipment := order.Shipment{Carrier: req.GetCarrier(), TrackingNumber: req.GetTrackingNumber()}
-	return s.change(ctx, req, func(o *order.Order, w *store.Work) ([]order.Event, error) {
-		return order.UpdateStatus(o, order.Status(req.GetStatus().String()), shipment, req.GetReason(), w.Now())
-	})
-}
-
-// RefundOrder asks for money of a shipped order to be paid back.
-func (s *Server) RefundOrder(ctx context.Context, req *orderv1.RefundOrderRequest) (*orderv1.Order, error) {
-	id := uuid.Must(uuid.NewV7()).String() // fails only when the system has no randomness
-	return s.change(ctx, req, func(o *order.Order, w *store.Work) ([]order.Event, error) {
-		return order.RequestRefund(o, id, req.Amount, req.GetReason(), w.Now())
-	})
-}
-
-// changeRequest is one that names the order to be changed.
-type changeRequest interface {
-	proto.Message
-	GetOrderId() string
-}
-
-// change loads an order that the caller may change, decides, and stores what was decided.
-func (s *Server) change(ctx context.Context, req changeRequest, decide func(*order.Order, *store.Work) ([]order.Event, error)) (*orderv1.Order, error) {
-	return idempotency.InTx(ctx, s.cfg.DB, req, func(ctx context.Context, tx *sqldb.Tx) (*orderv1.Order, error) {
-		work := s.cfg.Store.Begin(tx)
-		if err := work.Load(ctx, changeOwner(auth.FromContext(ctx)), req.GetOrderId()); err != nil {
-			return nil, err
-		}
-		changed := work.Order(req.GetOrderId())
-		if changed == nil {
-			return nil, store.NotFound(req.GetOrderId())
-		}
-		decided, err := decide(changed, work)
-		if err != nil {
-			return nil, err
-		}
-		if err := work.Record(changed, cause(ctx), decided...); err != nil {
-			return nil, err
-		}
-		return orderMessage(changed), work.Flush(ctx)
-	})
+	return tagged(ctx, orderMessage(o))
 }
 
 // cause of what a call does is no event, but the call's trace goes on.

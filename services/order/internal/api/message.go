@@ -1,12 +1,12 @@
 package api
 
 import (
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"orderflow.example/kit/auth"
+	"orderflow.example/kit/etag"
 	"orderflow.example/order/internal/order"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 )
@@ -41,11 +41,11 @@ func orderMessage(o *order.Order) *orderv1.Order {
 		Status:        orderv1.OrderStatus_Value(orderv1.OrderStatus_Value_value[string(o.Status)]),
 		PaymentStatus: orderv1.PaymentStatus_Value(orderv1.PaymentStatus_Value_value[string(o.PaymentStatus)]),
 		Total:         o.Total, Currency: o.Currency, RefundedTotal: refundedTotal(o),
-		ShippingAddress: o.ShippingAddress, BillingAddress: o.BillingAddress, Notes: o.Notes, Metadata: o.Metadata,
+		ShippingAddress: o.ShippingAddress, BillingAddress: o.BillingAddress, Notes: o.AllNotes(), Metadata: o.Metadata,
 		PaymentId: o.PaymentID, TransactionId: o.TransactionID,
 		CancelCause:  orderv1.CancelCause_Value(orderv1.CancelCause_Value_value[o.CancelCause]),
 		CancelReason: o.CancelReason, Carrier: o.Carrier, TrackingNumber: o.TrackingNumber,
-		Etag:      strconv.Quote(strconv.FormatInt(o.Version, 10)),
+		Etag:      etag.Of(o.Version),
 		CreatedAt: timestamp(o.CreatedAt), UpdatedAt: timestamp(o.UpdatedAt), ConfirmedAt: timestamp(o.ConfirmedAt),
 		PaidAt: timestamp(o.PaidAt), ShippedAt: timestamp(o.ShippedAt), DeliveredAt: timestamp(o.DeliveredAt),
 		CancelledAt: timestamp(o.CancelledAt),

@@ -114,18 +114,6 @@ func (o *Order) settleRefund(id string, status RefundStatus, at time.Time) {
 	}
 }
 
-// note appends the reason of a status change to the notes, with its time.
-func (o *Order) note(at time.Time, reason string) {
-	if reason == "" {
-		return
-	}
-	line := at.UTC().Format(time.RFC3339) + " " + string(o.Status) + ": " + reason
-	if o.Notes != "" {
-		line = o.Notes + "\n" + line
-	}
-	o.Notes = line
-}
-
 // text reads an optional field of an event, optional writes one: in an order, empty stands for none.
 func text(s *string) string {
 	if s == nil {

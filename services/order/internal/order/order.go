@@ -28,7 +28,8 @@ type Order struct {
 
 	ShippingAddress string
 	BillingAddress  string
-	Notes           string // the customer's, followed by the reasons of status changes
+	Notes           string // the customer's own
+	Reasons         string // of status changes, a line or more each, with its time; see AllNotes
 	Metadata        string
 
 	PaymentID      string

@@ -128,8 +128,8 @@ func TestReasonsJoinTheNotes(t *testing.T) {
 	h.must(t)(UpdateStatus(h.Order, Shipped, Shipment{"Post", "T1"}, "", noon))
 	h.must(t)(UpdateStatus(h.Order, Delivered, Shipment{}, "at the door", noon.Add(time.Hour)))
 	want := "ring twice\n2026-11-02T12:00:00Z PROCESSING: packing\n2026-11-02T13:00:00Z DELIVERED: at the door"
-	if h.Notes != want {
-		t.Errorf("got %q", h.Notes)
+	if got := h.AllNotes(); got != want {
+		t.Errorf("got %q", got)
 	}
 	if h.Carrier != "Post" || h.TrackingNumber != "T1" {
 		t.Errorf("shipment %s %s", h.Carrier, h.TrackingNumber)

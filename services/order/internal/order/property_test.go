@@ -43,7 +43,7 @@ func TestAnyHistoryKeepsTheRules(t *testing.T) {
 func drawEvents(rt *rapid.T, o *Order, names []string, now time.Time) []Event {
 	var events []Event
 	var err error
-	switch rapid.SampledFrom([]string{"event", "event", "event", "event", "cancel", "move", "refund", "limit"}).Draw(rt, "kind") {
+	switch rapid.SampledFrom([]string{"event", "event", "event", "event", "cancel", "move", "refund", "limit", "update"}).Draw(rt, "kind") {
 	case "event":
 		return React(o, incoming[rapid.SampledFrom(names).Draw(rt, "event")], now)
 	case "limit":
@@ -52,6 +52,9 @@ func drawEvents(rt *rapid.T, o *Order, names []string, now time.Time) []Event {
 		if rapid.IntRange(0, 5).Draw(rt, "seldom") == 0 {
 			events, err = Cancel(o, orderv1.CancellationCauseCustomerRequest, "", now)
 		}
+	case "update":
+		text := rapid.SampledFrom([]string{"", "ring once", "at the back\n"}).Draw(rt, "text")
+		events, err = Update(o, Changes{Notes: &text, BillingAddress: &text}, now)
 	case "move":
 		events, err = UpdateStatus(o, rapid.SampledFrom(statuses).Draw(rt, "next"), Shipment{}, "", now)
 	case "refund":

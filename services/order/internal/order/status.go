@@ -40,6 +40,9 @@ func (s Status) CanBecome(next Status) bool { return slices.Contains(moves[s], n
 // Final tells whether no move leads on.
 func (s Status) Final() bool { return len(moves[s]) == 0 }
 
+// BeforeShipping tells whether nothing has left the house and nothing ended the order.
+func (s Status) BeforeShipping() bool { return s.CanBecome(Cancelled) }
+
 // PaymentStatus is where an order's payment is, as far as the order service was told.
 type PaymentStatus string
 

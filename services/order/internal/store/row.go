@@ -12,7 +12,7 @@ import (
 // columns are those of the orders table, in the order of values and scan.
 var columns = []string{
 	"id", "version", "number", "user_id", "customer_name", "customer_email", "status", "payment_status",
-	"items", "total", "currency", "payment_token", "shipping_address", "billing_address", "notes", "metadata",
+	"items", "total", "currency", "payment_token", "shipping_address", "billing_address", "notes", "own_notes", "metadata",
 	"payment_id", "transaction_id", "cancel_cause", "cancel_reason", "carrier", "tracking_number",
 	"refunded_total", "refunds", "step", "step_since",
 	"created_at", "updated_at", "confirmed_at", "paid_at", "shipped_at", "delivered_at", "cancelled_at", "refunded_at",
@@ -69,7 +69,7 @@ func values(o *order.Order) ([]any, error) {
 	}
 	return []any{
 		o.ID, o.Version, o.Number, o.UserID, o.CustomerName, o.CustomerEmail, string(o.Status), string(o.PaymentStatus),
-		items, o.Total, o.Currency, o.PaymentToken, o.ShippingAddress, o.BillingAddress, o.Notes, o.Metadata,
+		items, o.Total, o.Currency, o.PaymentToken, o.ShippingAddress, o.BillingAddress, o.AllNotes(), len(o.Notes), o.Metadata,
 		o.PaymentID, o.TransactionID, o.CancelCause, o.CancelReason, o.Carrier, o.TrackingNumber,
 		o.RefundedTotal, refunds, string(o.Step), sqldb.Micros(o.StepSince),
 		sqldb.Micros(o.CreatedAt), sqldb.Micros(o.UpdatedAt), sqldb.Micros(o.ConfirmedAt), sqldb.Micros(o.PaidAt),
@@ -79,10 +79,11 @@ func values(o *order.Order) ([]any, error) {
 
 func scan(row sqldb.Scanner) (*order.Order, error) {
 	var o order.Order
-	var items, refunds string
+	var items, refunds, notes string
+	var ownNotes int
 	err := row.Scan(
 		&o.ID, &o.Version, &o.Number, &o.UserID, &o.CustomerName, &o.CustomerEmail, &o.Status, &o.PaymentStatus,
-		&items, &o.Total, &o.Currency, &o.PaymentToken, &o.ShippingAddress, &o.BillingAddress, &o.Notes, &o.Metadata,
+		&items, &o.Total, &o.Currency, &o.PaymentToken, &o.ShippingAddress, &o.BillingAddress, &notes, &ownNotes, &o.Metadata,
 		&o.PaymentID, &o.TransactionID, &o.CancelCause, &o.CancelReason, &o.Carrier, &o.TrackingNumber,
 		&o.RefundedTotal, &refunds, &o.Step, sqldb.Instant(&o.StepSince),
 		sqldb.Instant(&o.CreatedAt), sqldb.Instant(&o.UpdatedAt), sqldb.Instant(&o.ConfirmedAt), sqldb.Instant(&o.PaidAt),
@@ -91,6 +92,7 @@ func scan(row sqldb.Scanner) (*order.Order, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Notes, o.Reasons = order.SplitNotes(notes, ownNotes)
 	if o.Items, err = itemsOf(items); err != nil {
 		return nil, fmt.Errorf("items of order %s: %w", o.ID, err)
 	}

