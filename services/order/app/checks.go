@@ -19,6 +19,7 @@ func checks(s *service.Service, limits order.Limits) []check.Check {
 			return store.Verify(ctx, q, s.Codec.Decode)
 		}},
 		check.Check{Name: "payment status and refunds go with the order's status", Run: store.PaymentsAgree},
+		check.Check{Name: "the summary equals the orders", Run: store.SummaryAgrees},
 		check.Check{Name: "no saga is past its time limit", Run: func(ctx context.Context, q sqldb.Querier) (check.Result, error) {
 			now, err := s.DB.Now(ctx)
 			if err != nil {

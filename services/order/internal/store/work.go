@@ -17,15 +17,15 @@ type Work struct {
 	store     *Store
 	tx        *sqldb.Tx
 	orders    map[string]*order.Order
-	dirty     []*order.Order // in the order of their first change
-	isDirty   map[string]bool
+	dirty     []*order.Order           // in the order of their first change
+	counted   map[string]order.Figures // of the dirty ones, before their first change: what the summary holds of them
 	drafts    []outbox.Draft
 	witnessed []Witnessed
 }
 
 // Begin starts a unit of work. Nothing is written before Flush.
 func (s *Store) Begin(tx *sqldb.Tx) *Work {
-	return &Work{store: s, tx: tx, orders: map[string]*order.Order{}, isDirty: map[string]bool{}}
+	return &Work{store: s, tx: tx, orders: map[string]*order.Order{}, counted: map[string]order.Figures{}}
 }
 
 // Cause is what made an event happen: a message, or nothing for a call or a time limit.
@@ -57,6 +57,7 @@ func (w *Work) Now() time.Time { return w.tx.Now() }
 
 // Record applies events to the order, which may be new, and queues them for the outbox, numbered.
 func (w *Work) Record(o *order.Order, cause Cause, events ...order.Event) error {
+	before := order.FiguresOf(o)
 	for _, event := range events {
 		if err := o.Apply(event); err != nil {
 			return err
@@ -66,8 +67,8 @@ func (w *Work) Record(o *order.Order, cause Cause, events ...order.Event) error 
 			CausationID: cause.EventID, CorrelationID: o.ID, TraceParent: cause.TraceParent,
 		})
 	}
-	if len(events) > 0 && !w.isDirty[o.ID] {
-		w.isDirty[o.ID] = true
+	if _, dirty := w.counted[o.ID]; len(events) > 0 && !dirty {
+		w.counted[o.ID] = before
 		w.orders[o.ID] = o
 		w.dirty = append(w.dirty, o)
 	}
@@ -90,7 +91,11 @@ func (w *Work) Flush(ctx context.Context) error {
 			return fmt.Errorf("append order events: %w", err)
 		}
 	}
-	w.dirty, w.isDirty, w.drafts, w.witnessed = nil, map[string]bool{}, nil, nil
+	// Last, since others may wait for a customer's row from here to the commit.
+	if err := saveSummary(ctx, w.tx, w.summaryDifferences()); err != nil {
+		return fmt.Errorf("save the summary of orders: %w", err)
+	}
+	w.dirty, w.counted, w.drafts, w.witnessed = nil, map[string]order.Figures{}, nil, nil
 	return nil
 }
 
@@ -105,4 +110,14 @@ func (w *Work) saveOrders(ctx context.Context) error {
 	}
 	_, err := sqldb.ExecRows(ctx, w.tx, insertOrder, len(columns), updateOrder, args)
 	return err
+}
+
+// summaryDifferences is what the changed orders add to each row of the summary.
+func (w *Work) summaryDifferences() map[summaryKey]order.Figures {
+	differences := make(map[summaryKey]order.Figures, len(w.dirty))
+	for _, o := range w.dirty {
+		key := summaryKey{o.UserID, o.Currency, DayOf(o.CreatedAt)}
+		differences[key] = differences[key].Plus(order.FiguresOf(o)).Minus(w.counted[o.ID])
+	}
+	return differences
 }
