@@ -37,7 +37,9 @@ func environment(cfg Config, i *Infrastructure, index int) map[string]string {
 		"AUTH_AUDIENCE":           Audience,
 		"LOG_LEVEL":               cfg.LogLevel,
 		"PAYMENT_TOKEN_REQUIRED":  "false",
-		"PAYMENT_PROVIDER_URL":    i.Provider.URL(),
+		// A load test is one customer with thousands of orders on their way. They are counted as in production, and not stopped.
+		"MAX_UNPAID_ORDERS_PER_USER": "100000",
+		"PAYMENT_PROVIDER_URL":       i.Provider.URL(),
 		// All share a laptop's cores: what runs side by side takes them from the one writer of the orders' database.
 		"PAYMENT_PROVIDER_CONCURRENCY": "128",
 		"DELIVERY_CONCURRENCY":         "8",

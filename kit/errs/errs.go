@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -89,6 +90,13 @@ func (e *Error) With(key, value string) *Error {
 		c.Metadata = map[string]string{}
 	}
 	c.Metadata[key] = value
+	return c
+}
+
+// Naming returns a copy that names fields of the request as well: those to change before another try.
+func (e *Error) Naming(fields ...Field) *Error {
+	c := e.copy()
+	c.Fields = append(slices.Clone(e.Fields), fields...)
 	return c
 }
 

@@ -160,3 +160,16 @@ func TestInvalidIsBounded(t *testing.T) {
 		t.Errorf("%d bytes, %d fields, %s", size, len(e.Fields), e.Message)
 	}
 }
+
+func TestNamingFieldsLeavesTheOriginalAsItIs(t *testing.T) {
+	plain := errs.New(errs.FailedPrecondition, "TOTAL_CHANGED", "the total is another")
+	one := plain.Naming(errs.Field{Name: "a", Rule: "r", Description: "d"})
+	two := one.Naming(errs.Field{Name: "b", Rule: "r", Description: "d"})
+	if len(plain.Fields) != 0 || len(one.Fields) != 1 || len(two.Fields) != 2 {
+		t.Errorf("%v, %v, %v", plain.Fields, one.Fields, two.Fields)
+	}
+	back := errs.From(errs.Status(two).Err())
+	if back.Code != errs.FailedPrecondition || len(back.Fields) != 2 || back.Fields[1].Name != "b" {
+		t.Errorf("%+v", back)
+	}
+}

@@ -44,6 +44,10 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	maxUnpaid, err := cfg.maxUnpaid()
+	if err != nil {
+		return nil, err
+	}
 	s, err := service.Open(ctx, cfg.Config, Spec())
 	if err != nil {
 		return nil, err
@@ -67,7 +71,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 
 	methods, err := api.New(api.Config{
 		DB: s.DB, Store: orders, Decode: s.Codec.Decode, Limits: limits,
-		PaymentTokenRequired: cfg.PaymentTokenRequired, Metrics: s.Telemetry.Metrics,
+		PaymentTokenRequired: cfg.PaymentTokenRequired, MaxUnpaidOrders: maxUnpaid, Metrics: s.Telemetry.Metrics,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

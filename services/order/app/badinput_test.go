@@ -58,7 +58,7 @@ func TestBadCalls(t *testing.T) {
 		"other total expected": {func() error {
 			_, err := r.CreateOrder(r.as("u1"), &orderv1.CreateOrderRequest{UserId: "u1", Items: items(1, "p1", 1), ExpectedTotal: &expected})
 			return err
-		}, codes.FailedPrecondition, []string{"TOTAL_CHANGED", "current_total", "1000"}},
+		}, codes.FailedPrecondition, []string{"TOTAL_CHANGED", "current_total", "1000", "expectedTotal", "EXPECTED_TOTAL_CURRENT"}},
 		"order in dollars": {func() error {
 			_, err := r.CreateOrder(r.as("u1"), &orderv1.CreateOrderRequest{UserId: "u1", Items: items(1, "p1", 1), Currency: "USD"})
 			return err
@@ -66,7 +66,7 @@ func TestBadCalls(t *testing.T) {
 		"in another's name": {func() error {
 			_, err := r.CreateOrder(r.as("u2"), &orderv1.CreateOrderRequest{UserId: "u1", Items: items(1, "p1", 1)})
 			return err
-		}, codes.PermissionDenied, []string{"userId"}},
+		}, codes.PermissionDenied, []string{"NOT_YOUR_USER_ID", `field:"userId"`, "USER_ID_OWN"}},
 		"unknown order": {func() error {
 			_, err := r.GetOrder(r.as("u1"), &orderv1.GetOrderRequest{OrderId: "none"})
 			return err
@@ -210,10 +210,11 @@ func TestPaymentTokenCanBeRequired(t *testing.T) {
 
 func TestBadConfiguration(t *testing.T) {
 	for want, change := range map[string]func(*app.Config){
-		"SAGA_TICK":    func(cfg *app.Config) { cfg.SagaTick = -1 },
-		"SAGA_LIMIT":   func(cfg *app.Config) { cfg.LimitReserveStock = -1 },
-		"10m":          func(cfg *app.Config) { cfg.LimitReserveStock = 3 * 60e9 },
-		"DATABASE_URL": func(cfg *app.Config) { cfg.DatabaseURL = "mysql://x" },
+		"MAX_UNPAID_ORDERS_PER_USER=-1": func(cfg *app.Config) { cfg.MaxUnpaidOrders = -1 },
+		"SAGA_TICK":                     func(cfg *app.Config) { cfg.SagaTick = -1 },
+		"SAGA_LIMIT":                    func(cfg *app.Config) { cfg.LimitReserveStock = -1 },
+		"10m":                           func(cfg *app.Config) { cfg.LimitReserveStock = 3 * 60e9 },
+		"DATABASE_URL":                  func(cfg *app.Config) { cfg.DatabaseURL = "mysql://x" },
 	} {
 		cfg := app.Config{}
 		change(&cfg)

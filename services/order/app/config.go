@@ -15,6 +15,9 @@ type Config struct {
 	// PaymentTokenRequired refuses an order that carries no payment token.
 	PaymentTokenRequired bool `env:"PAYMENT_TOKEN_REQUIRED" envDefault:"true"`
 
+	// MaxUnpaidOrders is how many orders of one customer may be PENDING or CONFIRMED at a time; 0: any number.
+	MaxUnpaidOrders int64 `env:"MAX_UNPAID_ORDERS_PER_USER" envDefault:"20"`
+
 	// SagaTick is the time between two looks for steps past their limit.
 	SagaTick time.Duration `env:"SAGA_TICK" envDefault:"1s"`
 
@@ -29,6 +32,7 @@ type Config struct {
 
 // Variables describes the variables that only this service has, for --help.
 const Variables = `  PAYMENT_TOKEN_REQUIRED    refuse orders without a payment token                     default true
+  MAX_UNPAID_ORDERS_PER_USER   orders of a customer that may hold stock unpaid; 0 any   default 20
   SAGA_TICK                 between two looks for steps past their limit             default 1s
   SAGA_LIMIT_RESERVE_STOCK, SAGA_LIMIT_AUTHORIZE_PAYMENT   cancel the order          default 2m, 8m; together at most 10m
   SAGA_LIMIT_COMMIT_STOCK, SAGA_LIMIT_CAPTURE_PAYMENT      alert                     default 5m, 15m
@@ -44,6 +48,13 @@ func (c Config) tick() (time.Duration, error) {
 		return 0, fmt.Errorf("SAGA_TICK=%s: must be positive", c.SagaTick)
 	}
 	return c.SagaTick, nil
+}
+
+func (c Config) maxUnpaid() (int64, error) {
+	if c.MaxUnpaidOrders < 0 {
+		return 0, fmt.Errorf("MAX_UNPAID_ORDERS_PER_USER=%d: must be 0 (any number) or more", c.MaxUnpaidOrders)
+	}
+	return c.MaxUnpaidOrders, nil
 }
 
 func (c Config) limits() (order.Limits, error) {

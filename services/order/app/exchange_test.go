@@ -15,12 +15,12 @@ import (
 )
 
 // eachDatabase runs the test on a service of its own on each database.
-func eachDatabase(t *testing.T, test func(r *rig), change ...func(*app.Config)) {
+func eachDatabase(t *testing.T, test func(t *testing.T, r *rig), change ...func(*app.Config)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(start(t, change...)) })
+	t.Run("sqlite", func(t *testing.T) { test(t, start(t, change...)) })
 	t.Run("postgres", func(t *testing.T) {
 		url := sqldbtest.PostgresURL(t)
-		test(start(t, append(change, func(cfg *app.Config) { cfg.DatabaseURL = url })...))
+		test(t, start(t, append(change, func(cfg *app.Config) { cfg.DatabaseURL = url })...))
 	})
 }
 

@@ -27,7 +27,7 @@ func (r *rig) summary(request *orderv1.GetOrderSummaryRequest, subject string, r
 func TestSummaryOfOrders(t *testing.T) {
 	var today atomic.Int64 // days after the first
 	first := time.Date(2026, 2, 27, 23, 59, 59, 0, time.UTC)
-	eachDatabase(t, func(r *rig) {
+	eachDatabase(t, func(t *testing.T, r *rig) {
 		today.Store(0)
 		r.order("u1")
 		paid, delivered, cancelled := r.order("u1").GetId(), r.order("u1").GetId(), r.order("u1").GetId()

@@ -50,7 +50,7 @@ func (r *rig) move(id string, next orderv1.OrderStatus_Value, reason string) {
 }
 
 func TestUpdateOfNotesAndAddresses(t *testing.T) {
-	eachDatabase(t, func(r *rig) {
+	eachDatabase(t, func(t *testing.T, r *rig) {
 		o := r.order("u1")
 		updated, err := r.UpdateOrder(r.as("u1"), updateOf(o.GetId(), "ring once"))
 		if err != nil || updated.GetNotes() != "ring once" || updated.GetBillingAddress() != "" || updated.GetEtag() == o.GetEtag() {
@@ -91,7 +91,7 @@ func TestUpdateOfNotesAndAddresses(t *testing.T) {
 }
 
 func TestUpdateOverREST(t *testing.T) {
-	eachDatabase(t, func(r *rig) {
+	eachDatabase(t, func(t *testing.T, r *rig) {
 		path, token := "/v1/orders/"+r.order("u1").GetId(), r.issuer.Token("u1")
 		got := r.exchange("PATCH", path, token, `{"shippingAddress":"1 Main Street"}`)
 		if got.code != http.StatusOK || got.body["shippingAddress"] != "1 Main Street" || got.body["notes"] != "ring twice" || got.header.Get("ETag") != `"2"` {
@@ -128,7 +128,7 @@ func TestUpdateOverREST(t *testing.T) {
 }
 
 func TestARepeatedUpdateHasOneEffect(t *testing.T) {
-	eachDatabase(t, func(r *rig) {
+	eachDatabase(t, func(t *testing.T, r *rig) {
 		id := r.order("u1").GetId()
 		first, err := r.UpdateOrder(keyed(r.as("u1"), "k"), updateOf(id, "first"))
 		if err != nil {
@@ -152,7 +152,7 @@ func TestARepeatedUpdateHasOneEffect(t *testing.T) {
 }
 
 func TestChangesOfAnOrderAsItWasSeen(t *testing.T) {
-	eachDatabase(t, func(r *rig) {
+	eachDatabase(t, func(t *testing.T, r *rig) {
 		amount := int64(1)
 		changes := map[string]func(ctx context.Context, id string, opts ...grpc.CallOption) (*orderv1.Order, error){
 			"update": func(ctx context.Context, id string, opts ...grpc.CallOption) (*orderv1.Order, error) {
@@ -241,7 +241,7 @@ func TestETagsOverREST(t *testing.T) {
 
 // Of many updates of one version one wins; the others learn that it is gone.
 func TestOneOfManyUpdatesOfAVersionWins(t *testing.T) {
-	eachDatabase(t, func(r *rig) {
+	eachDatabase(t, func(t *testing.T, r *rig) {
 		o := r.order("u1")
 		got := together(16, func() error {
 			_, err := r.UpdateOrder(metadata.AppendToOutgoingContext(r.as("u1"), "if-match", o.GetEtag()), updateOf(o.GetId(), "new"))

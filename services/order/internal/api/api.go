@@ -35,6 +35,7 @@ type Config struct {
 	Decode               outbox.Decode // of the service's own events, for timelines
 	Limits               order.Limits  // for the deadlines of sagas
 	PaymentTokenRequired bool
+	MaxUnpaidOrders      int64 // of a customer; 0: any number
 	Metrics              prometheus.Registerer
 }
 
@@ -70,7 +71,8 @@ func (s *Server) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReques
 	caller := auth.FromContext(ctx)
 	if own := changeOwner(caller); own != store.AnyOwner && own != req.GetUserId() {
 		return nil, errs.New(errs.PermissionDenied, "NOT_YOUR_USER_ID", "userId must be the subject of your token").
-			With("user_id", req.GetUserId())
+			With("user_id", req.GetUserId()).
+			Naming(errs.Field{Name: "userId", Rule: "user_id.own", Description: "must be the subject of your token"})
 	}
 	if s.cfg.PaymentTokenRequired && req.PaymentToken == nil {
 		return nil, errs.Invalid(errs.Field{Name: "paymentToken", Rule: "payment_token.required", Description: "is required"})
@@ -102,6 +104,9 @@ func (s *Server) place(ctx context.Context, req *orderv1.CreateOrderRequest, p o
 		if err != nil {
 			return nil, err
 		}
+		if err := s.mayHold(ctx, tx, p.UserID); err != nil {
+			return nil, err
+		}
 		placed := order.New(p)
 		work := s.cfg.Store.Begin(tx)
 		if err := work.Record(placed, cause(ctx), event); err != nil {
@@ -117,6 +122,18 @@ func (s *Server) place(ctx context.Context, req *orderv1.CreateOrderRequest, p o
 		}
 	}
 	return answer, err
+}
+
+// mayHold holds customers to their number of unpaid orders. Staff and services answer for what they place.
+func (s *Server) mayHold(ctx context.Context, tx *sqldb.Tx, user string) error {
+	if s.cfg.MaxUnpaidOrders == 0 || changeOwner(auth.FromContext(ctx)) == store.AnyOwner {
+		return nil
+	}
+	unpaid, err := store.LockUnpaid(ctx, tx, user)
+	if err != nil {
+		return err
+	}
+	return order.MayHold(unpaid, s.cfg.MaxUnpaidOrders)
 }
 
 const (

@@ -73,7 +73,8 @@ func Place(p Placement, catalogue map[string]Product, now time.Time) (Event, err
 	}
 	if p.ExpectedTotal != nil && *p.ExpectedTotal != total {
 		return nil, errs.New(errs.FailedPrecondition, "TOTAL_CHANGED", "the total is now %d %s, not the expected %d", total, currency, *p.ExpectedTotal).
-			With("current_total", strconv.FormatInt(total, 10)).With("currency", currency)
+			With("current_total", strconv.FormatInt(total, 10)).With("currency", currency).
+			Naming(errs.Field{Name: "expectedTotal", Rule: "expected_total.current", Description: fmt.Sprintf("the total is now %d", total)})
 	}
 	return &orderv1.OrderPlaced{
 		OrderID: p.ID, OrderNumber: Number(now, p.Nonce), UserID: p.UserID,

@@ -31,6 +31,9 @@ func placeOne(ctx context.Context, db *sqldb.DB, s *store.Store, n int64) error 
 		if err != nil {
 			return err
 		}
+		if _, err := store.LockUnpaid(ctx, tx, "u1"); err != nil {
+			return err
+		}
 		w := s.Begin(tx)
 		if err := w.Record(&order.Order{}, store.Cause{}, event); err != nil {
 			return err

@@ -85,17 +85,17 @@ func TestSummaryFollowsEveryChange(t *testing.T) {
 		f.react("o2", &paymentv1.PaymentRefunded{OrderID: "o2", PaymentID: "pay", RefundID: &refund})
 		want := order.Figures{Pending: 1, Active: 2, Cancelled: 1, PaidTotal: 4000, Revenue: 3500}
 		if got := f.total("u1"); got != want {
-			t.Errorf("u1: %+v, want %+v", got, want)
+			f.Errorf("u1: %+v, want %+v", got, want)
 		}
 		want.Pending++
 		if got := f.total(store.AnyOwner); got != want {
-			t.Errorf("everybody: %+v, want %+v", got, want)
+			f.Errorf("everybody: %+v, want %+v", got, want)
 		}
 		if got := f.total("u3"); got != (order.Figures{}) {
-			t.Errorf("nobody: %+v", got)
+			f.Errorf("nobody: %+v", got)
 		}
 		if found := f.summaryViolations(); len(found) != 0 {
-			t.Error(found)
+			f.Error(found)
 		}
 	})
 }
@@ -109,7 +109,7 @@ func TestSummaryOfChangesAtOnce(t *testing.T) {
 		for worker := range workers {
 			all.Go(func() {
 				for round := range 5 {
-					err := f.db.InTx(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+					err := f.db.InTx(f.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
 						runs.Add(1)
 						w := f.store.Begin(tx)
 						for i := range users {
@@ -128,20 +128,20 @@ func TestSummaryOfChangesAtOnce(t *testing.T) {
 						return w.Flush(ctx)
 					})
 					if err != nil {
-						t.Error(err)
+						f.Error(err)
 					}
 				}
 			})
 		}
 		all.Wait()
 		if n := runs.Load(); n != workers*5 {
-			t.Errorf("%d runs: some met in a circle", n)
+			f.Errorf("%d runs: some met in a circle", n)
 		}
 		if got := f.total(store.AnyOwner); got.Pending != workers*users*5 {
-			t.Errorf("%+v", got)
+			f.Errorf("%+v", got)
 		}
 		if found := f.summaryViolations(); len(found) != 0 {
-			t.Error(found)
+			f.Error(found)
 		}
 	})
 }
@@ -157,15 +157,15 @@ func TestWhatTheSummaryDoesNotHoldIsFoundAndRebuilt(t *testing.T) {
 			"DELETE FROM order_summary WHERE user_id = 'u1'":                         "u1",
 			"INSERT INTO order_summary VALUES ('u3', 'KRW', 0, 1, 0, 0, 0, 0, 0, 0)": "u3 in KRW on 1970-01-01",
 		} {
-			if _, err := f.db.ExecContext(t.Context(), statement); err != nil {
-				t.Fatal(err)
+			if _, err := f.db.ExecContext(f.Context(), statement); err != nil {
+				f.Fatal(err)
 			}
 			if found := f.summaryViolations(); len(found) != 1 || !strings.Contains(found[0], "customer "+user) {
-				t.Errorf("after %s: %v", statement, found)
+				f.Errorf("after %s: %v", statement, found)
 			}
-			sqldbtest.Tx(t, f.db, store.RebuildSummary)
+			sqldbtest.Tx(f.T, f.db, store.RebuildSummary)
 			if found := f.summaryViolations(); len(found) != 0 || f.total(store.AnyOwner) != right {
-				t.Errorf("rebuilt after %s: %v", statement, found)
+				f.Errorf("rebuilt after %s: %v", statement, found)
 			}
 		}
 	})
@@ -173,10 +173,10 @@ func TestWhatTheSummaryDoesNotHoldIsFoundAndRebuilt(t *testing.T) {
 
 func TestSummaryOfSomeDays(t *testing.T) {
 	each(t, func(f *fixture) {
-		if _, err := f.db.ExecContext(t.Context(), `INSERT INTO order_summary VALUES
+		if _, err := f.db.ExecContext(f.Context(), `INSERT INTO order_summary VALUES
 			('u1', 'KRW', 10, 1, 0, 0, 0, 0, 0, 0), ('u1', 'KRW', 11, 2, 0, 0, 0, 0, 0, 0), ('u2', 'KRW', 11, 4, 0, 0, 0, 0, 0, 0),
 			('u1', 'USD', 11, 8, 0, 0, 0, 0, 0, 0), ('u2', 'KRW', 12, 16, 0, 0, 0, 0, 0, 0)`); err != nil {
-			t.Fatal(err)
+			f.Fatal(err)
 		}
 		ten, eleven := store.Day(10), store.Day(11)
 		type pending map[store.Day]int64
@@ -193,9 +193,9 @@ func TestSummaryOfSomeDays(t *testing.T) {
 			{store.SummaryFilter{Currency: "KRW", To: &eleven}, pending{10: 1, 11: 6}, []store.Day{11, 10}},
 			{store.SummaryFilter{Currency: "KRW", Owner: "u2", From: &ten, To: &eleven}, pending{11: 4}, []store.Day{11}},
 		} {
-			got, err := store.Summary(t.Context(), f.db, c.filter)
+			got, err := store.Summary(f.Context(), f.db, c.filter)
 			if err != nil {
-				t.Fatal(err)
+				f.Fatal(err)
 			}
 			found := pending{}
 			var days []store.Day
@@ -204,7 +204,7 @@ func TestSummaryOfSomeDays(t *testing.T) {
 				days = append(days, d.Day)
 			}
 			if !reflect.DeepEqual(found, c.want) || !slices.Equal(days, c.days) {
-				t.Errorf("%+v: %v", c.filter, got)
+				f.Errorf("%+v: %v", c.filter, got)
 			}
 		}
 	})
