@@ -220,7 +220,7 @@ func (w *world) kinds() []string {
 	return slices.Compact(kinds)
 }
 
-// consumed are the types that some service is there for, but for those that nothing leads to yet.
+// consumed are the types that some service is there for: all but OrderUpdated, which every one ignores.
 func consumed() []string {
 	var kinds []string
 	for _, types := range []map[string]func() any{events.Events, inventoryv1.Events, paymentv1.Events} {
