@@ -26,6 +26,7 @@ import (
 
 const (
 	maxHeaderBytes = 16 << 10
+	headerTimeout  = 5 * time.Second
 	inProcessBytes = 256 << 10 // buffered between gateway and gRPC
 	maxAnswerBytes = 16 << 20  // that the gateway takes from a method
 )
@@ -114,8 +115,9 @@ func (s *Server) assemble() error {
 	}
 	s.rest = &http.Server{
 		Handler:           rest,
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute, // the time for body and answer is limited as each begins: a stream takes as long as it takes
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       headerTimeout + s.cfg.ClientTimeout, // of what net/http refuses itself, body included; what gets here has limits of its own
+		IdleTimeout:       2 * time.Minute,                     // the time for body and answer is limited as each begins: a stream takes as long as it takes
 		MaxHeaderBytes:    maxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.cfg.MaxStreamsPerConnection},
 		ErrorLog:          warnings(s.opts.Log),
@@ -125,7 +127,7 @@ func (s *Server) assemble() error {
 	}
 	s.admin = &http.Server{
 		Handler:           s.adminHandler(),
-		ReadHeaderTimeout: 5 * time.Second, // no write time-out: a profile takes as long as it is asked to
+		ReadHeaderTimeout: headerTimeout, // no write time-out: a profile takes as long as it is asked to
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          warnings(s.opts.Log),
 	}
