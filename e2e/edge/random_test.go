@@ -78,7 +78,7 @@ func read(t *testing.T, addr string) edgetest.API {
 		t.Fatal(err)
 	}
 	api, err := edgetest.ReadAPI(document)
-	if err != nil || len(api.Routes) < 3 || len(api.Fields) < 5 {
+	if err != nil || len(api.Routes) == 0 || len(api.Fields) < 5 {
 		t.Fatalf("%d routes, %d fields, %v", len(api.Routes), len(api.Fields), err)
 	}
 	return api

@@ -107,9 +107,6 @@ func onRoute(cfg Config, kinds routeKinds) runtime.Middleware {
 				writeError(w, r, errBodyTooLarge(kind.maxBytes))
 				return
 			}
-			if !hasBody(r) {
-				r.Header.Del("Content-Type") // of nothing
-			}
 			for name, value := range params {
 				if !utf8.ValidString(value) {
 					writeError(w, r, errs.Invalid(errs.Field{Name: name, Rule: ruleType, Description: "is not valid UTF-8"}))

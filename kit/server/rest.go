@@ -103,6 +103,9 @@ func (h *rest) route(rec *recorder, r *http.Request) {
 		writeError(rec, r, err)
 		return
 	}
+	if !hasBody(r) {
+		r.Header.Del("Content-Type") // of nothing, and the gateway would read it
+	}
 	if h.openAPI != nil && r.URL.Path == openAPIPath {
 		h.serveOpenAPI(rec, r)
 		return

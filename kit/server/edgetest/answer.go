@@ -69,7 +69,7 @@ func faultsOf(r Request, resp *http.Response, body string) []string {
 		}
 		return faults
 	}
-	if resp.StatusCode >= 500 {
+	if resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented {
 		faults = append(faults, fmt.Sprintf("HTTP %d: %s", resp.StatusCode, body))
 	}
 	if r.Method == http.MethodHead {
