@@ -94,3 +94,17 @@ func (b limitedBody) Read(p []byte) (int, error) {
 	}
 	return n, inputError{errs.New(errs.InvalidArgument, "BODY_UNREADABLE", "the body could not be read to its end")}
 }
+
+// checkHeaders refuses what the gateway would leave out without a word: an Idempotency-Key that does not arrive is a call done twice.
+func checkHeaders(headers http.Header) error {
+	for name := range headersIn {
+		for _, value := range headers.Values(name) {
+			for _, c := range []byte(value) {
+				if c < ' ' || c > '~' {
+					return errs.New(errs.InvalidArgument, "MALFORMED_HEADER", "the header %s holds what is no printable ASCII", name).With("header", name)
+				}
+			}
+		}
+	}
+	return nil
+}

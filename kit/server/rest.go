@@ -1,9 +1,9 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -60,17 +60,15 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, span := h.tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
 	defer span.End()
 
-	r = r.WithContext(ctx)
+	rec := &recorder{ResponseWriter: w, began: began, patience: h.patience, status: http.StatusOK, route: routeUnmatched}
+	r = r.WithContext(context.WithValue(ctx, recorderKey{}, rec))
 	r.Header.Set(requestIDHeader, id)
 	r.Header.Set(traceParentHeader, telemetry.TraceParent(ctx))
 	r.Header.Del("Grpc-Timeout") // time limits are ours
 	w.Header().Set(requestIDHeader, id)
 	secure(w.Header())
 
-	rec := &recorder{ResponseWriter: w, began: began, patience: h.patience, status: http.StatusOK, route: routeUnmatched}
-	if hasBody(r) { // an answer that does not wait for the body leaves it to net/http to read the rest
-		_ = http.NewResponseController(w).SetReadDeadline(began.Add(h.patience)) // if it can't be set, the connection is gone
-	}
+	rec.awaitBody(r)
 	h.serve(rec, r)
 	rec.begin()                // if nothing was written
 	rec.extend(2 * h.patience) // for what is still buffered, which net/http sends once it has read the rest of a body, or given up on it
@@ -106,6 +104,13 @@ func (h *rest) route(rec *recorder, r *http.Request) {
 	if err := h.limits.request(r); err != nil {
 		writeError(rec, r, err)
 		return
+	}
+	if err := checkHeaders(r.Header); err != nil {
+		writeError(rec, r, err)
+		return
+	}
+	if !hasBody(r) {
+		r.Header.Del("Content-Type") // of nothing, and the gateway would read it
 	}
 	if h.openAPI != nil && r.URL.Path == openAPIPath {
 		h.serveOpenAPI(rec, r)
@@ -151,60 +156,3 @@ func secure(h http.Header) {
 func errMethodNotAllowed(method string) error {
 	return errs.New(errs.Unimplemented, "METHOD_NOT_ALLOWED", "the method %s is not allowed here", clip(method))
 }
-
-// processTime is the header that tells how long it took until an answer began, in seconds.
-const processTime = "X-Process-Time"
-
-// recorder remembers what the log and the metrics need to know of an answer.
-// It gives the client some time for each write rather than for the whole, which may be a stream.
-type recorder struct {
-	http.ResponseWriter
-	began    time.Time
-	patience time.Duration
-	route    string
-	status   int
-	wrote    bool
-}
-
-// begin is called before the headers go out.
-func (r *recorder) begin() {
-	if !r.wrote {
-		r.wrote = true
-		r.Header().Set(processTime, strconv.FormatFloat(time.Since(r.began).Seconds(), 'f', 6, 64))
-	}
-}
-
-func (r *recorder) WriteHeader(status int) {
-	if !r.wrote && status >= http.StatusOK { // what is below announces the answer
-		r.begin()
-		r.status = status
-	}
-	r.ResponseWriter.WriteHeader(status)
-}
-
-func (r *recorder) Write(b []byte) (int, error) {
-	r.begin()
-	r.extend(r.patience)
-	return r.ResponseWriter.Write(b)
-}
-
-func (r *recorder) extend(by time.Duration) {
-	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(by)) // if it can't be set, the connection is gone
-}
-
-// Flush is needed by the gateway's streams.
-func (r *recorder) Flush() {
-	if f, ok := r.ResponseWriter.(http.Flusher); ok {
-		r.begin()
-		f.Flush()
-	}
-}
-
-// FlushError is Flush for who wants to know whether the client took it.
-func (r *recorder) FlushError() error {
-	r.wrote = true
-	return http.NewResponseController(r.ResponseWriter).Flush()
-}
-
-// Unwrap lets http.ResponseController reach the connection, for deadlines.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

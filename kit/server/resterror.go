@@ -43,12 +43,17 @@ func gatewayError(log *slog.Logger) runtime.ErrorHandlerFunc {
 	}
 }
 
-// streamError is for a stream over REST that fails when part of it has been sent: its last line is {"error": ...} with a gRPC status.
+// streamError is for a stream over REST that fails. When part of it has been sent, the last line is {"error": ...} with a gRPC status; before,
+// the answer is that of any failed call, and what the gateway writes then is dropped: it has a form of its own.
 func streamError(ctx context.Context, err error) *status.Status {
-	if isRendered(err) {
-		return status.Convert(err)
+	if !isRendered(err) {
+		err = statusOf(fromGateway(err), RequestID(ctx)).Err()
 	}
-	return statusOf(fromGateway(err), RequestID(ctx))
+	if rec, ok := ctx.Value(recorderKey{}).(*recorder); ok && !rec.wrote {
+		writeError(rec, new(http.Request).WithContext(ctx), err)
+		rec.closed = true
+	}
+	return status.Convert(err)
 }
 
 // isRendered tells the errors of our methods, which are fit to be shown, from the gateway's own, whose texts are not.

@@ -29,6 +29,7 @@ const (
 	// What net/http lets through is 4 KiB more, and HTTP/2 counts 32 bytes more for each header, of which there may be many short
 	// ones: all of it must reach the methods, or long headers would be a fault of ours.
 	maxHeaderListBytes = 8 * maxHeaderBytes
+	headerTimeout      = 5 * time.Second
 	inProcessBytes     = 256 << 10 // buffered between gateway and gRPC
 	maxAnswerBytes     = 16 << 20  // that the gateway takes from a method
 )
@@ -121,8 +122,9 @@ func (s *Server) assemble() error {
 	}
 	s.rest = &http.Server{
 		Handler:           rest,
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute, // the time for body and answer is limited as each begins: a stream takes as long as it takes
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       headerTimeout + s.cfg.ClientTimeout, // of what net/http refuses itself, body included; what gets here has limits of its own
+		IdleTimeout:       2 * time.Minute,                     // the time for body and answer is limited as each begins: a stream takes as long as it takes
 		MaxHeaderBytes:    maxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.cfg.MaxStreamsPerConnection},
 		ErrorLog:          warnings(s.opts.Log),
@@ -132,7 +134,7 @@ func (s *Server) assemble() error {
 	}
 	s.admin = &http.Server{
 		Handler:           s.adminHandler(),
-		ReadHeaderTimeout: 5 * time.Second, // no write time-out: a profile takes as long as it is asked to
+		ReadHeaderTimeout: headerTimeout, // no write time-out: a profile takes as long as it is asked to
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          warnings(s.opts.Log),
 	}

@@ -57,7 +57,7 @@ func TestStreamsOfACaller(t *testing.T) {
 		t.Errorf("the third: %v", err)
 	}
 	resp, body := r.request(http.MethodGet, "/v1/shelves/1:watch", "", "Authorization", "Bearer "+r.issuer.Token("u1"))
-	if resp.StatusCode != http.StatusTooManyRequests || parseError(t, body).reason() != "TOO_MANY_STREAMS" {
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "5" || parseError(t, body).reason() != "TOO_MANY_STREAMS" {
 		t.Errorf("over REST: HTTP %d %s", resp.StatusCode, body)
 	}
 	if _, err := r.watch(ctx, "u2", "1"); err != nil {
