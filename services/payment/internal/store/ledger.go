@@ -56,9 +56,11 @@ func BookedOf(ctx context.Context, q sqldb.Querier, orderIDs ...string) (map[str
 
 // LedgerFilter says which entries to list. A zero field filters nothing.
 type LedgerFilter struct {
-	OrderID string
-	Before  string // id of the last entry of the page before
-	Limit   int
+	OrderID        string
+	OccurredAfter  time.Time // at this instant or later
+	OccurredBefore time.Time // before it
+	Before         string    // id of the last entry of the page before
+	Limit          int
 }
 
 // ListLedger reads a page of ledger entries, newest first, and how many pass the filter on all pages.
@@ -66,6 +68,12 @@ func ListLedger(ctx context.Context, q sqldb.Querier, f LedgerFilter) (page []En
 	where := &sqldb.Where{}
 	if f.OrderID != "" {
 		where.Add("order_id = ?", f.OrderID)
+	}
+	if !f.OccurredAfter.IsZero() {
+		where.Add("occurred_at >= ?", sqldb.Micros(f.OccurredAfter))
+	}
+	if !f.OccurredBefore.IsZero() {
+		where.Add("occurred_at < ?", sqldb.Micros(f.OccurredBefore))
 	}
 	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM ledger"+where.String(), where.Args()...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count ledger entries: %w", err)
