@@ -190,11 +190,16 @@ func (r *rig) work() {
 
 func (r *rig) request(orderID string) {
 	r.Helper()
+	r.sayRequest(orderID)
+	r.work()
+}
+
+func (r *rig) sayRequest(orderID string) {
+	r.Helper()
 	token := "tok_ok"
 	r.say(orderID, &orderv1.PaymentRequested{
 		OrderID: orderID, UserID: "u1", Amount: 2250, Currency: "KRW", PaymentToken: &token, OccurredAt: time.Now().UTC(),
 	})
-	r.work()
 }
 
 func (r *rig) capture(orderID string) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"orderflow.example/payment/app"
 	"orderflow.example/payment/internal/provider/providertest"
 	paymentv1 "orderflow.example/proto/gen/orderflow/payment/v1"
@@ -149,6 +151,66 @@ func TestLists(t *testing.T) {
 	if len(seen) != 12 {
 		t.Errorf("%d entries", len(seen))
 	}
+}
+
+// Each filter alone and all of them together, over gRPC and over REST; nothing of other customers is in the way.
+func TestFilters(t *testing.T) {
+	each(t, func(r *rig) {
+		for i := range 4 {
+			r.request(fmt.Sprint("o", i))
+		}
+		r.exec("UPDATE payments SET user_id = 'u2' WHERE order_id IN ('o1', 'o3')")
+		r.exec("UPDATE payments SET created_at = created_at - 86400000000 WHERE order_id IN ('o0', 'o1')")
+		r.exec("UPDATE ledger SET occurred_at = occurred_at - 86400000000 WHERE order_id IN ('o0', 'o1')")
+		staff, day := r.as("s1", "staff"), timestamppb.New(time.Now().Add(-12*time.Hour))
+		for want, request := range map[string]*paymentv1.ListPaymentsRequest{
+			"o2":       {OrderId: "o2"},
+			"o3 o1":    {UserId: "u2"},
+			"o3 o2":    {CreatedAfter: day},
+			"o1 o0":    {CreatedBefore: day},
+			"o1":       {UserId: "u2", CreatedBefore: day, Status: paymentv1.PaymentStatus_AUTHORIZED},
+			"":         {UserId: "u3"},
+			"o3 o1 ":   {UserId: "u2", PageSize: 1},
+			"o3 o1  ":  {UserId: "u2", CreatedAfter: timestamppb.New(time.Unix(0, 0))},
+			"o3 o2   ": {CreatedAfter: day, CreatedBefore: timestamppb.New(time.Now().Add(time.Hour)), PageSize: 1},
+		} {
+			var got []string
+			for {
+				page, err := r.ListPayments(staff, request)
+				if err != nil || int(page.GetTotalSize()) != len(strings.Fields(want)) {
+					t.Fatalf("%v: %v, %v", request, page, err)
+				}
+				for _, p := range page.GetPayments() {
+					got = append(got, p.GetOrderId())
+				}
+				if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
+					break
+				}
+			}
+			if strings.Join(got, " ") != strings.TrimSpace(want) {
+				t.Errorf("%v: %v", request, got)
+			}
+		}
+		for want, request := range map[int32]*paymentv1.ListLedgerEntriesRequest{
+			4: {OccurredAfter: day}, 2: {OccurredBefore: day, OrderId: "o1"}, 0: {OccurredBefore: timestamppb.New(time.Unix(0, 0))},
+		} {
+			if page, err := r.ListLedgerEntries(staff, request); err != nil || page.GetTotalSize() != want || len(page.GetLedgerEntries()) != int(want) {
+				t.Errorf("%v: %v, %v", request, page, err)
+			}
+		}
+		token := r.issuer.Token("s1", "staff")
+		if code, got := r.rest("/v1/payments?userId=u2&createdAfter="+day.AsTime().Format(time.RFC3339), token); code != 200 || got["totalSize"] != float64(1) {
+			t.Errorf("%d: %v", code, got)
+		}
+		if code, _ := r.rest("/v1/payments?createdAfter=yesterday", token); code != 400 {
+			t.Errorf("a bad time: %d", code)
+		}
+		for _, path := range []string{"/v1/payments?userId=u2", "/v1/ledgerEntries?orderId=o1"} {
+			if code, _ := r.rest(path, r.issuer.Token("u2")); code != 403 {
+				t.Errorf("a customer, %s: %d", path, code)
+			}
+		}
+	})
 }
 
 // An event that does not concern money is passed over; one that makes no sense is parked, and its key waits behind it.

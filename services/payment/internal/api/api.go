@@ -30,15 +30,19 @@ type paymentPosition struct {
 }
 
 type paymentFilters struct {
-	OrderID string
-	Status  paymentv1.PaymentStatus_Value
+	OrderID, UserID             string
+	Status                      paymentv1.PaymentStatus_Value
+	CreatedAfter, CreatedBefore time.Time
 }
 
 type entryPosition struct {
 	ID string `json:"id"`
 }
 
-type entryFilters struct{ OrderID string }
+type entryFilters struct {
+	OrderID                       string
+	OccurredAfter, OccurredBefore time.Time
+}
 
 // GetPayment reads a payment.
 func (s *Server) GetPayment(ctx context.Context, req *paymentv1.GetPaymentRequest) (*paymentv1.Payment, error) {
@@ -51,13 +55,18 @@ func (s *Server) GetPayment(ctx context.Context, req *paymentv1.GetPaymentReques
 
 // ListPayments lists payments, newest first.
 func (s *Server) ListPayments(ctx context.Context, req *paymentv1.ListPaymentsRequest) (*paymentv1.ListPaymentsResponse, error) {
-	filters := paymentFilters{OrderID: req.GetOrderId(), Status: req.GetStatus()}
+	filters := paymentFilters{
+		OrderID: req.GetOrderId(), UserID: req.GetUserId(), Status: req.GetStatus(),
+		CreatedAfter: timeOf(req.GetCreatedAfter()), CreatedBefore: timeOf(req.GetCreatedBefore()),
+	}
 	after, err := page.Position[paymentPosition](req.GetPageToken(), filters)
 	if err != nil {
 		return nil, err
 	}
 	size := page.Size(req.GetPageSize())
-	filter := store.Filter{OrderID: req.GetOrderId(), Limit: size + 1}
+	filter := store.Filter{
+		OrderID: filters.OrderID, UserID: filters.UserID, CreatedAfter: filters.CreatedAfter, CreatedBefore: filters.CreatedBefore, Limit: size + 1,
+	}
 	if req.GetStatus() != paymentv1.PaymentStatus_UNSPECIFIED {
 		filter.Status = payment.Status(req.GetStatus().String())
 	}
@@ -88,13 +97,17 @@ func (s *Server) ListPayments(ctx context.Context, req *paymentv1.ListPaymentsRe
 
 // ListLedgerEntries lists ledger entries, newest first.
 func (s *Server) ListLedgerEntries(ctx context.Context, req *paymentv1.ListLedgerEntriesRequest) (*paymentv1.ListLedgerEntriesResponse, error) {
-	filters := entryFilters{OrderID: req.GetOrderId()}
+	filters := entryFilters{
+		OrderID: req.GetOrderId(), OccurredAfter: timeOf(req.GetOccurredAfter()), OccurredBefore: timeOf(req.GetOccurredBefore()),
+	}
 	before, err := page.Position[entryPosition](req.GetPageToken(), filters)
 	if err != nil {
 		return nil, err
 	}
 	size := page.Size(req.GetPageSize())
-	filter := store.LedgerFilter{OrderID: req.GetOrderId(), Limit: size + 1}
+	filter := store.LedgerFilter{
+		OrderID: filters.OrderID, OccurredAfter: filters.OccurredAfter, OccurredBefore: filters.OccurredBefore, Limit: size + 1,
+	}
 	if before != nil {
 		filter.Before = before.ID
 	}

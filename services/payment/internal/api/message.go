@@ -43,6 +43,14 @@ func statusValue(s payment.Status) paymentv1.PaymentStatus_Value {
 	return paymentv1.PaymentStatus_Value(paymentv1.PaymentStatus_Value_value[string(s)])
 }
 
+// timeOf is zero for an instant that was not given.
+func timeOf(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
 // timestamp is nil for an instant that was not reached.
 func timestamp(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {

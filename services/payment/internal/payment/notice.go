@@ -93,7 +93,7 @@ func (p *Payment) judgeVoid(n Notice) Verdict {
 		return Verdict{Standing: Open}
 	case n.Succeeded && p.Status == Voided && p.Voided > 0:
 		return same(n.Amount, p.Voided)
-	case !n.Succeeded && p.Held() > 0 && p.BlockedCode != "":
+	case !n.Succeeded && (p.Held() > 0 && p.BlockedCode != "" || p.Again > 0):
 		return Verdict{Standing: Agrees}
 	}
 	return p.otherwise()
@@ -110,7 +110,9 @@ func (p *Payment) judgeRefund(n Notice) Verdict {
 	switch {
 	case n.Amount != 0 && n.Amount != r.Amount:
 		return contradiction("other_amount")
-	case r.Status == RefundRequested:
+	case n.RefundID == p.ID && p.Again > 0 && !n.Succeeded: // refused before it was asked for again
+		return Verdict{Standing: Agrees}
+	case r.Status == RefundRequested, n.RefundID == p.ID && p.Reasking:
 		return Verdict{Standing: Open}
 	case n.Succeeded == (r.Status == RefundCompleted):
 		return Verdict{Standing: Agrees}

@@ -1,6 +1,9 @@
 package payment
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Kind is what an operation does.
 type Kind string
@@ -68,18 +71,34 @@ func (p *Payment) nextCaptured() (Operation, bool) {
 	if r := p.openRefund(); r != nil {
 		return p.refunding(r.ID, r.Amount), true
 	}
-	if p.Desired == Voided && p.Kept() > 0 && p.refund(p.ID) == nil {
+	if p.Desired == Voided && p.Kept() > 0 && (p.Reasking || p.refund(p.ID) == nil) {
 		return p.refunding(p.ID, p.Kept()), true
 	}
 	return Operation{}, false
 }
 
 func (p *Payment) operation(kind Kind, amount int64) Operation {
-	return Operation{Kind: kind, Key: p.ID + ":" + string(kind), Amount: amount}
+	op := Operation{Kind: kind, Key: p.ID + ":" + string(kind), Amount: amount}
+	if kind == KindVoid {
+		op.Key += p.round()
+	}
+	return op
+}
+
+// round makes the key of an operation that was refused before, and is asked for again by a person, another one: under the
+// old key the provider would repeat its refusal.
+func (p *Payment) round() string {
+	if p.Again == 0 {
+		return ""
+	}
+	return "#" + strconv.Itoa(p.Again)
 }
 
 func (p *Payment) refunding(id string, amount int64) Operation {
 	op := p.operation(KindRefund, amount)
+	if id == p.ID {
+		op.Key += p.round()
+	}
 	op.Key += ":" + id
 	op.RefundID = id
 	return op

@@ -68,6 +68,9 @@ func Settle(p *Payment, op Operation, out Outcome, now time.Time) ([]Event, erro
 		return nil, nil
 	}
 	p.InDoubt, p.Tries, p.UpdatedAt = false, 0, now
+	if op.Kind == KindVoid || op.RefundID == p.ID {
+		p.Reasking = false
+	}
 	switch op.Kind {
 	case KindAuthorize:
 		return p.settleAuthorization(out, now), nil
@@ -94,7 +97,7 @@ func (p *Payment) mayHaveRun(op Operation) error {
 		fits = p.Held() > 0
 	case KindRefund:
 		r := p.refund(op.RefundID)
-		fits = p.Status == Captured && (r == nil || r.Status == RefundRequested)
+		fits = p.Status == Captured && (r == nil || r.Status == RefundRequested || p.Reasking && op.RefundID == p.ID)
 	}
 	if !fits {
 		return fmt.Errorf("payment %s is %s: no %s can have been under way", p.ID, p.Status, op.Kind)

@@ -63,6 +63,11 @@ type Work struct {
 	// BlockedCode is why the provider will never release the hold; a person has to see to it.
 	BlockedCode   string
 	BlockedReason string
+	// Again is how often a person had a refused return of a cancelled order's money asked for again: each time is an
+	// operation of its own, with its own key.
+	Again int
+	// Reasking is set from then until the provider has answered.
+	Reasking bool
 }
 
 // Held is what the provider holds and has neither captured nor let go.

@@ -20,11 +20,13 @@ func TestMoneyAddsUp(t *testing.T) {
 		}
 		w := &world{history: fresh(), bank: newBank(declines)}
 		for range rapid.IntRange(0, 30).Draw(rt, "steps") {
-			switch rapid.SampledFrom([]string{"order", "work", "work", "late", "webhook"}).Draw(rt, "step") {
+			switch rapid.SampledFrom([]string{"order", "work", "work", "late", "webhook", "person"}).Draw(rt, "step") {
 			case "order":
 				w.orderSays(rt)
 			case "work":
 				w.work(rt)
+			case "person":
+				w.person(rt)
 			case "webhook":
 				w.webhook(rt)
 			case "late":
@@ -100,6 +102,17 @@ func (w *world) work(rt *rapid.T) {
 	}
 }
 
+// person has a refused return of a cancelled order's money asked for again, with or without the cause being gone.
+func (w *world) person(rt *rapid.T) {
+	stuck := w.Stuck()
+	if rapid.Bool().Draw(rt, "mended") {
+		w.bank.declines[KindVoid], w.bank.declines[KindRefund] = false, false
+	}
+	if err := AskAgain(w.Payment, noon); (err == nil) != stuck {
+		rt.Fatalf("stuck %v: %v", stuck, err)
+	}
+}
+
 // webhook delivers some notice, maybe once more. A true one is never a contradiction, though its operation's answer may
 // not have come, or never comes; in the end (comeToRest) it agrees.
 func (w *world) webhook(rt *rapid.T) {
@@ -165,6 +178,7 @@ func (w *world) comeToRest(rt *rapid.T) {
 	if w.BlockedCode != "" { // a hold that can't be released, and a capture of it may even come late: a person's work
 		return
 	}
+	w.settleForGood(rt)
 	for _, n := range w.bank.told {
 		if verdict := Judge(w.Payment, n); verdict.Standing != Agrees {
 			rt.Fatalf("at rest %+v is %v of %+v", n, verdict, w.Payment)
@@ -181,6 +195,25 @@ func (w *world) comeToRest(rt *rapid.T) {
 		rt.Fatalf("%d stays taken", w.Kept())
 	case w.Desired == Captured && w.Status == Captured && w.Authorized != w.Captured+w.Voided:
 		rt.Fatalf("authorised %d, captured %d, voided %d", w.Authorized, w.Captured, w.Voided)
+	}
+}
+
+// settleForGood: a person who asks again, once the provider refuses no more, leaves nothing open.
+func (w *world) settleForGood(rt *rapid.T) {
+	if !w.Stuck() {
+		return
+	}
+	w.bank.declines[KindRefund] = false
+	if err := AskAgain(w.Payment, noon); err != nil {
+		rt.Fatal(err)
+	}
+	op, more := w.Next()
+	if !more {
+		rt.Fatalf("asked again, and nothing is due: %+v", w.Payment)
+	}
+	w.settles(rt, op, w.bank.perform(op))
+	if !w.Settled() {
+		rt.Fatalf("asked again, and it is %+v", w.Payment)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"orderflow.example/payment/internal/payment"
 )
 
 // Standing is a payment as the provider has it in its books. Amounts are ISO minor units.
@@ -12,8 +14,8 @@ type Standing struct {
 	Reference  string // the provider's id of it
 	OrderID    string // as we named it to the provider; empty for what we did not make
 	Currency   string
-	Status     string // the provider's word
-	Authorized int64  // held at first; 0: never
+	Status     payment.Status
+	Authorized int64 // held at first; 0: never
 	Captured   int64
 	Voided     int64
 	Refunded   int64
@@ -61,9 +63,14 @@ func (c *Client) Find(ctx context.Context, reference string) (*Standing, error) 
 	return &standing, nil
 }
 
+// statuses are the simulator's states in the domain's words.
+var statuses = map[string]payment.Status{
+	stateAuthorized: payment.Authorized, stateCaptured: payment.Captured, stateVoided: payment.Voided, stateRefunded: payment.Refunded,
+}
+
 func (b *paymentBody) standing() Standing {
 	return Standing{
-		Reference: b.ID, OrderID: b.Reference, Currency: b.Currency, Status: Clean(b.Status, 32), Authorized: b.Amount,
+		Reference: b.ID, OrderID: b.Reference, Currency: b.Currency, Status: statuses[b.Status], Authorized: b.Amount,
 		Captured: b.AmountCaptured, Voided: b.AmountVoided, Refunded: b.AmountRefunded, CreatedAt: b.CreatedAt,
 	}
 }

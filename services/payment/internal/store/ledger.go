@@ -27,11 +27,40 @@ type Entry struct {
 	OccurredAt time.Time
 }
 
+// Booked is what the ledger says of one order, in minor units.
+type Booked struct {
+	OrderID                                string
+	Authorized, Captured, Voided, Refunded int64
+}
+
+// BookedOf sums the ledger up for orders; those without entries are missing in the result.
+func BookedOf(ctx context.Context, q sqldb.Querier, orderIDs ...string) (map[string]Booked, error) {
+	sum := func(condition string) string {
+		return "COALESCE(SUM(CASE WHEN " + condition + " THEN amount ELSE 0 END), 0)"
+	}
+	found, err := sqldb.CollectIn(ctx, q, func(row sqldb.Scanner) (b Booked, err error) {
+		err = row.Scan(&b.OrderID, &b.Authorized, &b.Captured, &b.Voided, &b.Refunded)
+		return b, err
+	}, "SELECT order_id, "+sum("operation = 'AUTHORIZATION' AND account = 'holds'")+", "+sum("operation = 'CAPTURE' AND account = 'merchant'")+
+		", "+sum("operation IN ('VOID', 'CAPTURE') AND account = 'customer'")+", "+sum("operation = 'REFUND' AND account = 'customer'")+
+		" FROM ledger WHERE order_id", orderIDs, " GROUP BY order_id")
+	if err != nil {
+		return nil, fmt.Errorf("sum up the ledger: %w", err)
+	}
+	byOrder := make(map[string]Booked, len(found))
+	for _, b := range found {
+		byOrder[b.OrderID] = b
+	}
+	return byOrder, nil
+}
+
 // LedgerFilter says which entries to list. A zero field filters nothing.
 type LedgerFilter struct {
-	OrderID string
-	Before  string // id of the last entry of the page before
-	Limit   int
+	OrderID        string
+	OccurredAfter  time.Time // at this instant or later
+	OccurredBefore time.Time // before it
+	Before         string    // id of the last entry of the page before
+	Limit          int
 }
 
 // ListLedger reads a page of ledger entries, newest first, and how many pass the filter on all pages.
@@ -39,6 +68,12 @@ func ListLedger(ctx context.Context, q sqldb.Querier, f LedgerFilter) (page []En
 	where := &sqldb.Where{}
 	if f.OrderID != "" {
 		where.Add("order_id = ?", f.OrderID)
+	}
+	if !f.OccurredAfter.IsZero() {
+		where.Add("occurred_at >= ?", sqldb.Micros(f.OccurredAfter))
+	}
+	if !f.OccurredBefore.IsZero() {
+		where.Add("occurred_at < ?", sqldb.Micros(f.OccurredBefore))
 	}
 	if err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM ledger"+where.String(), where.Args()...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count ledger entries: %w", err)

@@ -11,10 +11,13 @@ import (
 
 // Filter says which payments to list. A zero field filters nothing.
 type Filter struct {
-	OrderID string
-	Status  payment.Status
-	After   *Position // the last payment of the page before
-	Limit   int
+	OrderID       string
+	UserID        string
+	Status        payment.Status
+	CreatedAfter  time.Time // at this instant or later
+	CreatedBefore time.Time // before it
+	After         *Position // the last payment of the page before
+	Limit         int
 }
 
 // Position is a place in the list of payments.
@@ -34,6 +37,11 @@ func List(ctx context.Context, q sqldb.Querier, f Filter) ([]*payment.Payment, e
 	if err != nil {
 		return nil, fmt.Errorf("list payments: %w", err)
 	}
+	return unwrap(ctx, q, found)
+}
+
+// unwrap reads the refunds of payments.
+func unwrap(ctx context.Context, q sqldb.Querier, found []loaded) ([]*payment.Payment, error) {
 	if err := readRefunds(ctx, q, found); err != nil {
 		return nil, err
 	}
@@ -54,19 +62,40 @@ func Count(ctx context.Context, q sqldb.Querier, f Filter) (int64, error) {
 	return n, nil
 }
 
+// Restless reads payments that do not come to rest by themselves or at once, the oldest first: with an unknown outcome, with
+// tries that failed, or with a refusal that a person has to see to.
+func Restless(ctx context.Context, q sqldb.Querier, limit int) ([]*payment.Payment, error) {
+	found, err := sqldb.Collect(ctx, q, scan, "SELECT "+columnList+` FROM payments
+		WHERE in_doubt OR tries > 0 OR blocked_code <> '' OR (desired = 'VOIDED' AND captured > refunded) ORDER BY created_at, order_id LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list restless payments: %w", err)
+	}
+	return unwrap(ctx, q, found)
+}
+
 // pageSize is how many payments each reads at a time.
 const pageSize = 512
 
 // each calls fn with every payment, newest first.
 func each(ctx context.Context, q sqldb.Querier, fn func(*payment.Payment)) error {
-	f := Filter{Limit: pageSize}
+	return Pages(ctx, q, Filter{}, func(page []*payment.Payment) error {
+		for _, p := range page {
+			fn(p)
+		}
+		return nil
+	})
+}
+
+// Pages calls fn with the payments that pass the filter, newest first, some hundred at a time.
+func Pages(ctx context.Context, q sqldb.Querier, f Filter, fn func([]*payment.Payment) error) error {
+	f.Limit = pageSize
 	for {
 		page, err := List(ctx, q, f)
 		if err != nil {
 			return err
 		}
-		for _, p := range page {
-			fn(p)
+		if err := fn(page); err != nil {
+			return err
 		}
 		if len(page) < f.Limit {
 			return nil
@@ -89,6 +118,15 @@ func (f Filter) conditions() *sqldb.Where {
 	}
 	if f.Status != payment.None {
 		c.Add("status = ?", string(f.Status))
+	}
+	if f.UserID != "" {
+		c.Add("user_id = ?", f.UserID)
+	}
+	if !f.CreatedAfter.IsZero() {
+		c.Add("created_at >= ?", sqldb.Micros(f.CreatedAfter))
+	}
+	if !f.CreatedBefore.IsZero() {
+		c.Add("created_at < ?", sqldb.Micros(f.CreatedBefore))
 	}
 	return c
 }

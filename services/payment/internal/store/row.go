@@ -15,7 +15,7 @@ var columns = []string{
 	"order_id", "id", "user_id", "amount", "currency", "token",
 	"version", "status", "authorized", "captured", "voided", "refunded", "provider", "provider_reference",
 	"failure_code", "failure_reason", "authorized_at", "captured_at",
-	"desired", "capture_amount", "asked_by", "trace_parent", "in_doubt", "tries", "blocked_code", "blocked_reason", "refunds", "created_at", "updated_at",
+	"desired", "capture_amount", "asked_by", "trace_parent", "in_doubt", "tries", "blocked_code", "blocked_reason", "again", "reasking", "refunds", "created_at", "updated_at",
 }
 
 // immutable are the columns that the request settles.
@@ -42,7 +42,7 @@ func values(p *payment.Payment) []any {
 		p.OrderID, p.ID, p.UserID, p.Amount, p.Currency, p.Token,
 		p.Version, string(p.Status), p.Authorized, p.Captured, p.Voided, p.Refunded, p.Provider, p.ProviderReference,
 		p.FailureCode, p.FailureReason, sqldb.Micros(p.AuthorizedAt), sqldb.Micros(p.CapturedAt),
-		string(p.Desired), p.CaptureAmount, p.AskedBy, p.TraceParent, p.InDoubt, p.Tries, p.BlockedCode, p.BlockedReason, len(p.Refunds),
+		string(p.Desired), p.CaptureAmount, p.AskedBy, p.TraceParent, p.InDoubt, p.Tries, p.BlockedCode, p.BlockedReason, p.Again, p.Reasking, len(p.Refunds),
 		sqldb.Micros(p.CreatedAt), sqldb.Micros(p.UpdatedAt),
 	}
 }
@@ -60,7 +60,7 @@ func scan(row sqldb.Scanner) (loaded, error) {
 		&p.OrderID, &p.ID, &p.UserID, &p.Amount, &p.Currency, &p.Token,
 		&p.Version, &p.Status, &p.Authorized, &p.Captured, &p.Voided, &p.Refunded, &p.Provider, &p.ProviderReference,
 		&p.FailureCode, &p.FailureReason, sqldb.Instant(&p.AuthorizedAt), sqldb.Instant(&p.CapturedAt),
-		&p.Desired, &p.CaptureAmount, &p.AskedBy, &p.TraceParent, &p.InDoubt, &p.Tries, &p.BlockedCode, &p.BlockedReason, &l.refunds,
+		&p.Desired, &p.CaptureAmount, &p.AskedBy, &p.TraceParent, &p.InDoubt, &p.Tries, &p.BlockedCode, &p.BlockedReason, &p.Again, &p.Reasking, &l.refunds,
 		sqldb.Instant(&p.CreatedAt), sqldb.Instant(&p.UpdatedAt),
 	)
 	return l, err

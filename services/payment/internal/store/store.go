@@ -37,6 +37,19 @@ func GetByOrder(ctx context.Context, q sqldb.Querier, orderID string) (*payment.
 	return p, err
 }
 
+// GetByOrders reads the payments of orders; those that have none are missing in the result.
+func GetByOrders(ctx context.Context, q sqldb.Querier, orderIDs ...string) (map[string]*payment.Payment, error) {
+	found, err := sqldb.CollectIn(ctx, q, scan, "SELECT "+columnList+" FROM payments WHERE order_id", orderIDs, "")
+	if err != nil {
+		return nil, fmt.Errorf("read payments: %w", err)
+	}
+	byOrder := make(map[string]*payment.Payment, len(found))
+	for _, l := range found {
+		byOrder[l.OrderID] = l.Payment
+	}
+	return byOrder, readRefunds(ctx, q, found)
+}
+
 func getBy(ctx context.Context, q sqldb.Querier, column, value string) (*payment.Payment, error) {
 	row, err := scan(q.QueryRowContext(ctx, "SELECT "+columnList+" FROM payments WHERE "+column+" = $1", value))
 	if err != nil {

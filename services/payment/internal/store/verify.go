@@ -32,15 +32,7 @@ func Verify(ctx context.Context, q sqldb.Querier, decode outbox.Decode) (check.R
 }
 
 func rowsOf(ctx context.Context, q sqldb.Querier, folded map[string]*payment.Payment) (map[string]*payment.Payment, error) {
-	all, err := sqldb.CollectIn(ctx, q, scan, "SELECT "+columnList+" FROM payments WHERE order_id", slices.Collect(maps.Keys(folded)), "")
-	if err != nil {
-		return nil, fmt.Errorf("read payments: %w", err)
-	}
-	found := make(map[string]*payment.Payment, len(all))
-	for _, l := range all {
-		found[l.OrderID] = l.Payment
-	}
-	return found, readRefunds(ctx, q, all)
+	return GetByOrders(ctx, q, slices.Collect(maps.Keys(folded))...)
 }
 
 // differences names what differs between the fold and the row.

@@ -192,6 +192,15 @@ func (f *fixture) said(orderID string) string {
 	return strings.Join(types, " ")
 }
 
+// exec changes the database behind the service's back.
+func (f *fixture) exec(statement string) {
+	f.Helper()
+	sqldbtest.Tx(f.T, f.db, func(ctx context.Context, tx *sqldb.Tx) error {
+		_, err := tx.ExecContext(ctx, statement)
+		return err
+	})
+}
+
 func (f *fixture) log(orderID string) []outbox.Row {
 	f.Helper()
 	log, err := outbox.Log(f.Context(), f.db, schemas.PaymentEvents, orderID)

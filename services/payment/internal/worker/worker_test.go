@@ -11,6 +11,7 @@ import (
 	"orderflow.example/kit/sqldb/sqldbtest"
 	"orderflow.example/payment/internal/payment"
 	"orderflow.example/payment/internal/provider/providertest"
+	"orderflow.example/payment/internal/store"
 	"orderflow.example/payment/internal/worker"
 )
 
@@ -126,6 +127,86 @@ func TestARefusedVoid(t *testing.T) {
 		if p := f.get("o1"); p.Settled() || p.BlockedCode != "void_declined" || f.said("o1") != "PaymentAuthorized" {
 			t.Errorf("%+v, %s", p, f.said("o1"))
 		}
+		f.asksAgain("o1", "void")
+		if got := f.said("o1"); got != "PaymentAuthorized PaymentVoided" {
+			t.Errorf("%s", got)
+		}
+		f.moneyAddsUp()
+	})
+}
+
+// asksAgain has a person retry: refused a second time, under a key of its own, and then not.
+func (f *fixture) asksAgain(orderID, kind string) {
+	f.Helper()
+	restless, err := store.Restless(f.Context(), f.db, 10)
+	if err != nil || len(restless) != 1 || !restless[0].Stuck() || restless[0].Refusal() != kind+"_declined" {
+		f.Errorf("%v, %v", restless, err)
+	}
+	f.misbehaves(kind, 1, providertest.Decline)
+	for range 2 {
+		if done, err := worker.Retry(f.Context(), f.db, orderID); err != nil || !strings.Contains(done, "new key") {
+			f.Fatal(done, err)
+		}
+		f.rests()
+	}
+	keys := map[string]bool{}
+	for _, call := range f.provider.Calls {
+		if call.Kind == kind {
+			keys[call.Key] = true
+		}
+	}
+	if len(keys) != 3 || !f.get(orderID).Settled() {
+		f.Errorf("%v, %+v", keys, f.get(orderID))
+	}
+	if done, err := worker.Retry(f.Context(), f.db, orderID); err == nil {
+		f.Errorf("a settled payment: %s", done)
+	}
+	for _, told := range f.provider.Told { // all that webhooks may tell now agrees
+		n := notice(told)
+		if added, err := f.judge.Receive(f.Context(), &n); err != nil || !added || f.stands(n) != "AGREES" {
+			f.Errorf("%+v: %v, %v, %s", told, added, err, f.stands(n))
+		}
+	}
+}
+
+// A person may have the provider asked before the next planned try.
+func TestRetryOfWhatWaits(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.misbehaves("authorize", 1, providertest.Unavailable)
+		f.says(request("o1"))
+		f.runs()
+		if f.runs() != 0 {
+			t.Fatal("it is due already")
+		}
+		if done, err := worker.Retry(t.Context(), f.db, "o1"); err != nil || done != "the provider is asked now" {
+			t.Fatal(done, err)
+		}
+		if f.runs() != 1 || f.said("o1") != "PaymentAuthorized" {
+			t.Errorf("%s", f.said("o1"))
+		}
+		if _, err := worker.Retry(t.Context(), f.db, "unknown"); err == nil {
+			t.Error("an unknown order")
+		}
+	})
+}
+
+// Money that another provider holds is left alone.
+func TestAnotherProvidersPayment(t *testing.T) {
+	each(t, func(f *fixture) {
+		f.says(request("o1"))
+		f.rests()
+		f.exec("UPDATE payments SET provider = 'acme'")
+		calls := len(f.provider.Calls)
+		f.says(cancel("o1"))
+		f.runs()
+		if p := f.get("o1"); p.Tries != 1 || len(f.provider.Calls) != calls || p.Status != payment.Authorized {
+			t.Errorf("%+v", p)
+		}
+		f.exec("UPDATE payments SET provider = 'simulator'")
+		f.rests()
+		if f.said("o1") != "PaymentAuthorized PaymentVoided" {
+			t.Errorf("%s", f.said("o1"))
+		}
 	})
 }
 
@@ -142,6 +223,11 @@ func TestARefusedReturn(t *testing.T) {
 		if p := f.get("o1"); p.Settled() || p.Kept() != 2250 || f.said("o1") != "PaymentAuthorized PaymentCaptured PaymentRefundFailed" {
 			t.Errorf("%+v, %s", p, f.said("o1"))
 		}
+		f.asksAgain("o1", "refund")
+		if got := f.said("o1"); got != "PaymentAuthorized PaymentCaptured PaymentRefundFailed PaymentRefundFailed PaymentRefunded" {
+			t.Errorf("%s", got)
+		}
+		f.moneyAddsUp()
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -79,7 +80,13 @@ type ListPaymentsRequest struct {
 	// Only this order's.
 	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Only payments in this status.
-	Status        PaymentStatus_Value `protobuf:"varint,4,opt,name=status,proto3,enum=orderflow.payment.v1.PaymentStatus_Value" json:"status,omitempty"`
+	Status PaymentStatus_Value `protobuf:"varint,4,opt,name=status,proto3,enum=orderflow.payment.v1.PaymentStatus_Value" json:"status,omitempty"`
+	// Only this customer's.
+	UserId string `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Only payments asked for at this time or later; the years 1970 to 9999.
+	CreatedAfter *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_after,json=createdAfter,proto3" json:"created_after,omitempty"`
+	// Only payments asked for before this time; the years 1970 to 9999.
+	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -140,6 +147,27 @@ func (x *ListPaymentsRequest) GetStatus() PaymentStatus_Value {
 		return x.Status
 	}
 	return PaymentStatus_UNSPECIFIED
+}
+
+func (x *ListPaymentsRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ListPaymentsRequest) GetCreatedAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAfter
+	}
+	return nil
+}
+
+func (x *ListPaymentsRequest) GetCreatedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedBefore
+	}
+	return nil
 }
 
 // Response of ListPayments.
@@ -214,9 +242,13 @@ type ListLedgerEntriesRequest struct {
 	// next_page_token of the previous page, with the same filters; empty for the first.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only this order's.
-	OrderId       string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Only entries booked at this time or later; the years 1970 to 9999.
+	OccurredAfter *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=occurred_after,json=occurredAfter,proto3" json:"occurred_after,omitempty"`
+	// Only entries booked before this time; the years 1970 to 9999.
+	OccurredBefore *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=occurred_before,json=occurredBefore,proto3" json:"occurred_before,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ListLedgerEntriesRequest) Reset() {
@@ -268,6 +300,20 @@ func (x *ListLedgerEntriesRequest) GetOrderId() string {
 		return x.OrderId
 	}
 	return ""
+}
+
+func (x *ListLedgerEntriesRequest) GetOccurredAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAfter
+	}
+	return nil
+}
+
+func (x *ListLedgerEntriesRequest) GetOccurredBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredBefore
+	}
+	return nil
 }
 
 // Response of ListLedgerEntries.
@@ -338,26 +384,32 @@ var File_orderflow_payment_v1_requests_proto protoreflect.FileDescriptor
 
 const file_orderflow_payment_v1_requests_proto_rawDesc = "" +
 	"\n" +
-	"#orderflow/payment/v1/requests.proto\x12\x14orderflow.payment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a!orderflow/payment/v1/ledger.proto\x1a\"orderflow/payment/v1/payment.proto\"S\n" +
+	"#orderflow/payment/v1/requests.proto\x12\x14orderflow.payment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!orderflow/payment/v1/ledger.proto\x1a\"orderflow/payment/v1/payment.proto\"S\n" +
 	"\x11GetPaymentRequest\x12>\n" +
 	"\n" +
-	"payment_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\tpaymentId\"\xff\x01\n" +
+	"payment_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\tpaymentId\"\xd8\x03\n" +
 	"\x13ListPaymentsRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12:\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x18\x80\x042\x11^[A-Za-z0-9_=-]*$R\tpageToken\x127\n" +
 	"\border_id\x18\x03 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{0,64}$R\aorderId\x12K\n" +
-	"\x06status\x18\x04 \x01(\x0e2).orderflow.payment.v1.PaymentStatus.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\"\x98\x01\n" +
+	"\x06status\x18\x04 \x01(\x0e2).orderflow.payment.v1.PaymentStatus.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12-\n" +
+	"\auser_id\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
+	"^[^\\x00]*$R\x06userId\x12R\n" +
+	"\rcreated_after\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\v\"\a\b\xff\x82\xd1\xff\xaf\a2\x00R\fcreatedAfter\x12T\n" +
+	"\x0ecreated_before\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\v\"\a\b\xff\x82\xd1\xff\xaf\a2\x00R\rcreatedBefore\"\x98\x01\n" +
 	"\x14ListPaymentsResponse\x129\n" +
 	"\bpayments\x18\x01 \x03(\v2\x1d.orderflow.payment.v1.PaymentR\bpayments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xb7\x01\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xe5\x02\n" +
 	"\x18ListLedgerEntriesRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12:\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x18\x80\x042\x11^[A-Za-z0-9_=-]*$R\tpageToken\x127\n" +
-	"\border_id\x18\x03 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{0,64}$R\aorderId\"\xac\x01\n" +
+	"\border_id\x18\x03 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{0,64}$R\aorderId\x12T\n" +
+	"\x0eoccurred_after\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\v\"\a\b\xff\x82\xd1\xff\xaf\a2\x00R\roccurredAfter\x12V\n" +
+	"\x0foccurred_before\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xb2\x01\v\"\a\b\xff\x82\xd1\xff\xaf\a2\x00R\x0eoccurredBefore\"\xac\x01\n" +
 	"\x19ListLedgerEntriesResponse\x12H\n" +
 	"\x0eledger_entries\x18\x01 \x03(\v2!.orderflow.payment.v1.LedgerEntryR\rledgerEntries\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
@@ -384,18 +436,23 @@ var file_orderflow_payment_v1_requests_proto_goTypes = []any{
 	(*ListLedgerEntriesRequest)(nil),  // 3: orderflow.payment.v1.ListLedgerEntriesRequest
 	(*ListLedgerEntriesResponse)(nil), // 4: orderflow.payment.v1.ListLedgerEntriesResponse
 	(PaymentStatus_Value)(0),          // 5: orderflow.payment.v1.PaymentStatus.Value
-	(*Payment)(nil),                   // 6: orderflow.payment.v1.Payment
-	(*LedgerEntry)(nil),               // 7: orderflow.payment.v1.LedgerEntry
+	(*timestamppb.Timestamp)(nil),     // 6: google.protobuf.Timestamp
+	(*Payment)(nil),                   // 7: orderflow.payment.v1.Payment
+	(*LedgerEntry)(nil),               // 8: orderflow.payment.v1.LedgerEntry
 }
 var file_orderflow_payment_v1_requests_proto_depIdxs = []int32{
 	5, // 0: orderflow.payment.v1.ListPaymentsRequest.status:type_name -> orderflow.payment.v1.PaymentStatus.Value
-	6, // 1: orderflow.payment.v1.ListPaymentsResponse.payments:type_name -> orderflow.payment.v1.Payment
-	7, // 2: orderflow.payment.v1.ListLedgerEntriesResponse.ledger_entries:type_name -> orderflow.payment.v1.LedgerEntry
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 1: orderflow.payment.v1.ListPaymentsRequest.created_after:type_name -> google.protobuf.Timestamp
+	6, // 2: orderflow.payment.v1.ListPaymentsRequest.created_before:type_name -> google.protobuf.Timestamp
+	7, // 3: orderflow.payment.v1.ListPaymentsResponse.payments:type_name -> orderflow.payment.v1.Payment
+	6, // 4: orderflow.payment.v1.ListLedgerEntriesRequest.occurred_after:type_name -> google.protobuf.Timestamp
+	6, // 5: orderflow.payment.v1.ListLedgerEntriesRequest.occurred_before:type_name -> google.protobuf.Timestamp
+	8, // 6: orderflow.payment.v1.ListLedgerEntriesResponse.ledger_entries:type_name -> orderflow.payment.v1.LedgerEntry
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_orderflow_payment_v1_requests_proto_init() }

@@ -2,7 +2,9 @@ package providertest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 )
 
 func (p *Provider) handler() http.Handler {
@@ -151,13 +153,19 @@ func (p *Provider) findPayments(w http.ResponseWriter, r *http.Request) {
 	p.Lock()
 	defer p.Unlock()
 	p.Reads++
-	found := []any{}
-	for _, of := range p.byID {
-		if of.Reference == r.URL.Query().Get("reference") {
-			found = append(found, of.json())
+	query := r.URL.Query()
+	found, next, last := []any{}, "", ""
+	for _, id := range slices.Sorted(maps.Keys(p.byID)) {
+		of := p.byID[id]
+		switch {
+		case query.Has("reference") && of.Reference != query.Get("reference"), id <= query.Get("after"):
+		case p.PageSize > 0 && len(found) == p.PageSize:
+			next = last
+		default:
+			found, last = append(found, of.json()), id
 		}
 	}
-	write(w, 200, map[string]any{"payments": found, "next": ""})
+	write(w, 200, map[string]any{"payments": found, "next": next})
 }
 
 func (p *Provider) showOperation(w http.ResponseWriter, r *http.Request) {

@@ -55,6 +55,8 @@ type Provider struct {
 	URL string
 	// Behave decides on each call that moves money; nil: all succeed.
 	Behave func(Call) Mode
+	// PageSize is how many payments a list has at most; 0: all.
+	PageSize int
 	// Forgetful makes it forget keys at once, as after 24 h.
 	Forgetful bool
 
@@ -106,6 +108,20 @@ func (p *Provider) Change(id string, change func(*Payment)) {
 	p.Lock()
 	defer p.Unlock()
 	change(p.byID[id])
+}
+
+// Add makes a payment that nobody asked for.
+func (p *Provider) Add(made Payment) {
+	p.Lock()
+	defer p.Unlock()
+	p.byID[made.ID] = &made
+}
+
+// Remove makes the provider know nothing of a payment.
+func (p *Provider) Remove(id string) {
+	p.Lock()
+	defer p.Unlock()
+	delete(p.byID, id)
 }
 
 // authorize, capture, void and refund return an HTTP status and a body; the caller holds the lock.

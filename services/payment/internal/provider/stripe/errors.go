@@ -31,7 +31,7 @@ func classify(ctx context.Context, err error, sent bool) error {
 	if !errors.As(err, &said) {
 		var network *url.Error
 		if !errors.As(err, &network) {
-			err = errors.New("Stripe's answer can't be read")
+			err = errors.New("the answer of Stripe can't be read")
 		}
 		return provider.Lost(ctx, err, sent)
 	}

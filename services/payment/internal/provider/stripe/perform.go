@@ -81,7 +81,7 @@ func authorization(intent *stripego.PaymentIntent, p *payment.Payment, op paymen
 		}
 		return done(op, intent.ID, fromStripe(intent.Amount, p.Currency))
 	case stripego.PaymentIntentStatusProcessing:
-		return payment.Outcome{}, errors.New("Stripe still works on it")
+		return payment.Outcome{}, errors.New("the payment is still being processed")
 	case stripego.PaymentIntentStatusCanceled, stripego.PaymentIntentStatusRequiresPaymentMethod, stripego.PaymentIntentStatusRequiresAction,
 		stripego.PaymentIntentStatusRequiresConfirmation:
 		refused := payment.Outcome{Result: payment.Refused, Code: string(intent.Status), Reason: "The card was not charged."}

@@ -7,6 +7,7 @@ import (
 
 	stripego "github.com/stripe/stripe-go/v82"
 
+	"orderflow.example/payment/internal/payment"
 	"orderflow.example/payment/internal/provider"
 )
 
@@ -66,27 +67,27 @@ func (c *Client) Find(ctx context.Context, reference string) (*provider.Standing
 func standingOf(intent *stripego.PaymentIntent) provider.Standing {
 	currency := strings.ToUpper(string(intent.Currency))
 	s := provider.Standing{
-		Reference: intent.ID, OrderID: intent.Metadata[metaOrder], Currency: currency, Status: provider.Clean(string(intent.Status), 32),
+		Reference: intent.ID, OrderID: intent.Metadata[metaOrder], Currency: currency,
 		CreatedAt: time.Unix(intent.Created, 0).UTC(),
 	}
 	amount := fromStripe(intent.Amount, currency)
 	switch intent.Status {
 	case stripego.PaymentIntentStatusRequiresCapture:
-		s.Authorized = amount
+		s.Status, s.Authorized = payment.Authorized, amount
 	case stripego.PaymentIntentStatusSucceeded:
-		s.Authorized, s.Captured = amount, fromStripe(intent.AmountReceived, currency)
+		s.Status, s.Authorized, s.Captured = payment.Captured, amount, fromStripe(intent.AmountReceived, currency)
 		s.Voided = s.Authorized - s.Captured
 	case stripego.PaymentIntentStatusCanceled:
 		if intent.LatestCharge != nil && intent.LatestCharge.ID != "" { // it held something once
-			s.Authorized, s.Voided = amount, amount
+			s.Status, s.Authorized, s.Voided = payment.Voided, amount, amount
 		}
 	}
 	if intent.LatestCharge != nil && s.Captured > 0 {
 		s.Refunded = fromStripe(intent.LatestCharge.AmountRefunded, currency)
 	}
-	if s.Captured > 0 {
-		// Stripe counts what a partial capture releases as refunded.
-		s.Refunded = max(0, s.Refunded-s.Voided)
+	s.Refunded = max(0, s.Refunded-s.Voided) // Stripe counts what a partial capture releases as refunded
+	if s.Captured > 0 && s.Refunded == s.Captured {
+		s.Status = payment.Refunded
 	}
 	return s
 }

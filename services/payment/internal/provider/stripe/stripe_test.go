@@ -387,7 +387,7 @@ func TestList(t *testing.T) {
 	}
 	base := provider.Standing{Reference: "pi_1", OrderID: "o1", Currency: "KRW", Authorized: 2250, CreatedAt: time.Unix(1767225600, 0).UTC()}
 	held, taken, gone := base, base, base
-	held.Status, taken.Status, gone.Status = "requires_capture", "succeeded", "canceled"
+	held.Status, taken.Status, gone.Status = payment.Authorized, payment.Captured, payment.Voided
 	taken.Captured, taken.Refunded, gone.Voided = 2250, 250, 2250
 	if len(got) != 3 || got[0] != held || got[1] != taken || got[2] != gone {
 		t.Errorf("%+v", got)
