@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	"orderflow.example/kit/auth"
+	"orderflow.example/kit/redisdb"
 )
 
 // Config is what an operator sets. A service fills in its own default addresses before the environment is read.
@@ -56,6 +57,7 @@ type Options struct {
 	Tracer      trace.TracerProvider // nil: an incoming trace is passed on, none is begun
 	Verifier    *auth.Verifier
 	Rules       map[string]auth.Rule // by full method; each registered method needs one
+	Redis       *redisdb.Client      // shares the rate limits with the other replicas; nil: each has its own
 
 	Register func(grpc.ServiceRegistrar)
 	Gateway  []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error // the generated Register…Handler

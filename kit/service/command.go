@@ -201,6 +201,7 @@ const sharedVariables = `  ENVIRONMENT               shown by /info and in the l
   KAFKA_REPLICATION         of a topic created so                                    default 1
   SCHEMA_REGISTRY_URL       Confluent API                                            required
   SCHEMA_REGISTER           register schemas at start instead of looking them up     default false
+  REDIS_URL                 redis://… or rediss://…; shares rate limits and caches   default none
   HTTP_ADDR, GRPC_ADDR, ADMIN_ADDR   host:port to listen on                          required
   AUTH_MODE                 oidc, or none (on loopback only)                         default oidc
   AUTH_ISSUER, AUTH_AUDIENCE         of the tokens                                   required with oidc

@@ -7,6 +7,7 @@ import (
 
 	"orderflow.example/kit/auth"
 	"orderflow.example/kit/kafka"
+	"orderflow.example/kit/redisdb"
 	"orderflow.example/kit/server"
 	"orderflow.example/kit/telemetry"
 )
@@ -37,6 +38,9 @@ type Config struct {
 	// ShutdownTimeout bounds each stage of the drain.
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"20s"`
 
+	// RedisURL is redis://… or rediss://…; empty: none. It shares rate limits and caches between replicas.
+	RedisURL string `env:"REDIS_URL"`
+
 	Kafka     kafka.Config
 	Server    server.Config
 	Auth      auth.Config
@@ -58,6 +62,11 @@ func (c Config) validate() error {
 		return fmt.Errorf("KAFKA_REPLICATION=%d: must be at least 1", c.KafkaReplication)
 	case c.ShutdownTimeout <= 0:
 		return fmt.Errorf("SHUTDOWN_TIMEOUT=%s: must be positive", c.ShutdownTimeout)
+	}
+	if c.RedisURL != "" {
+		if err := redisdb.Check(c.RedisURL); err != nil {
+			return err
+		}
 	}
 	return c.Kafka.Validate()
 }

@@ -59,6 +59,7 @@ func TestValidateNamesTheVariable(t *testing.T) {
 		"KAFKA_PARTITIONS":        func(c *Config) { c.KafkaPartitions = 0 },
 		"KAFKA_REPLICATION":       func(c *Config) { c.KafkaReplication = 0 },
 		"SHUTDOWN_TIMEOUT":        func(c *Config) { c.ShutdownTimeout = 0 },
+		"REDIS_URL":               func(c *Config) { c.RedisURL = "redis//:secret@x" },
 		"KAFKA_BOOTSTRAP_SERVERS": func(c *Config) { c.Kafka.Bootstrap = "" },
 	} {
 		cfg := good

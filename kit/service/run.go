@@ -32,6 +32,9 @@ func (s *Service) Run(ctx context.Context) (err error) {
 	}
 	s.server = srv
 	srv.AddCheck("database", true, s.DB.Ping)
+	if s.Redis != nil {
+		srv.AddCheck("redis", false, s.Redis.Ping)
+	}
 
 	failed := make(chan error, 1)
 	inner, edge := newStages(ctx, failed), newStages(ctx, failed)

@@ -16,6 +16,7 @@ import (
 	"orderflow.example/kit/jobs"
 	"orderflow.example/kit/kafka"
 	"orderflow.example/kit/outbox"
+	"orderflow.example/kit/redisdb"
 	"orderflow.example/kit/server"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/kit/telemetry"
@@ -42,6 +43,7 @@ type Service struct {
 	DB        *sqldb.DB
 	Codec     *avro.Codec
 	Outbox    *outbox.Writer
+	Redis     *redisdb.Client // nil without REDIS_URL
 
 	API        server.Options
 	Processors []*inbox.Processor
@@ -80,9 +82,13 @@ func Open(ctx context.Context, cfg Config, spec Spec) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := OpenDatabase(ctx, cfg, spec)
+	redis, err := openRedis(cfg, tel.Log)
 	if err != nil {
 		return nil, err
+	}
+	db, err := OpenDatabase(ctx, cfg, spec)
+	if err != nil {
+		return nil, errors.Join(err, closeRedis(redis))
 	}
 	s := &Service{
 		Config:    cfg,
@@ -92,13 +98,14 @@ func Open(ctx context.Context, cfg Config, spec Spec) (*Service, error) {
 		DB:        db,
 		Codec:     codec,
 		Outbox:    outbox.NewWriter(spec.Name, func(topic string, r outbox.Record) ([]byte, error) { return codec.Encode(topic, r) }),
-		API:       server.Options{Verifier: verifier},
+		Redis:     redis,
+		API:       server.Options{Verifier: verifier, Redis: redis},
 		bound:     make(chan struct{}),
 		ready:     make(chan struct{}),
 	}
 	if cfg.DatabaseMigrate {
 		if err := Migrate(ctx, db, spec); err != nil {
-			return nil, errors.Join(err, db.Close())
+			return nil, errors.Join(err, s.Close())
 		}
 	}
 	return s, nil
@@ -140,5 +147,19 @@ func (s *Service) Close() error {
 	for i := len(s.Closers) - 1; i >= 0; i-- {
 		failures = append(failures, s.Closers[i]())
 	}
-	return errors.Join(append(failures, s.DB.Close())...)
+	return errors.Join(append(failures, s.DB.Close(), closeRedis(s.Redis))...)
+}
+
+func openRedis(cfg Config, log *slog.Logger) (*redisdb.Client, error) {
+	if cfg.RedisURL == "" {
+		return nil, nil
+	}
+	return redisdb.Open(cfg.RedisURL, log)
+}
+
+func closeRedis(c *redisdb.Client) error {
+	if c == nil {
+		return nil
+	}
+	return c.Close()
 }
