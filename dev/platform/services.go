@@ -41,6 +41,11 @@ func environment(cfg Config, i *Infrastructure, index int) map[string]string {
 		// All share a laptop's cores: what runs side by side takes them from the one writer of the orders' database.
 		"PAYMENT_PROVIDER_CONCURRENCY": "128",
 		"DELIVERY_CONCURRENCY":         "8",
+		// Everything on a laptop comes from one address, and the demo and the load tests place thousands of orders in few names: the address
+		// is not limited, and a user far above what one machine serves, so that the way through the limits is the same as elsewhere.
+		"RATE_LIMIT_ADDRESS":    "0",
+		"RATE_LIMIT_USER":       "20000",
+		"RATE_LIMIT_USER_BURST": "20000",
 		"SMTP_ADDR":                    i.Mails.Addr(),
 		"SMTP_TLS":                     "none",
 		"WEBHOOK_URL":                  i.Webhooks.URL() + "/orders",

@@ -19,11 +19,11 @@ const (
 )
 
 // logCalls writes one line per gRPC call. A call of the gateway has its line at the REST edge, and one here only for a failure of ours: the cause is known here alone.
-func logCalls(log *slog.Logger) step {
+func logCalls(log *slog.Logger, proxies proxies) step {
 	return func(ctx context.Context, method string, next func(context.Context) error) error {
 		began := time.Now()
 		err := next(ctx)
-		address, ours := caller(ctx)
+		_, ours := caller(ctx)
 		code := codeOf(err)
 		if ours && !isFault(code) {
 			return err
@@ -33,7 +33,7 @@ func logCalls(log *slog.Logger) step {
 			slog.String("code", code.String()),
 			tookMillis(time.Since(began)),
 			slog.String("user_agent", clip(first(ctx, "user-agent"))),
-			slog.String("address", address),
+			slog.String("address", proxies.ofCall(ctx)),
 		}
 		level := levelOf(code)
 		if code == codes.OK && strings.HasPrefix(method, probes) {

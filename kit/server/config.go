@@ -28,6 +28,8 @@ type Config struct {
 	RequestTimeout  time.Duration `env:"REQUEST_TIMEOUT" envDefault:"30s"`    // of a unary call; a shorter deadline of the caller counts
 	ClientTimeout   time.Duration `env:"CLIENT_TIMEOUT" envDefault:"30s"`     // for a REST client to send its body, and to take what is written
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s"`   // for the running calls at a stop
+
+	RateLimits RateLimits
 }
 
 // withDefaults is for a Config that was not read from the environment.

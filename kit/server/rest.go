@@ -23,13 +23,14 @@ type rest struct {
 	log     *slog.Logger
 	tracer  trace.Tracer
 	metrics *metrics
+	limits  *rateLimits
 	openAPI []byte
 	gateway *runtime.ServeMux
 
 	patience time.Duration
 }
 
-func newREST(cfg Config, opts Options, metrics *metrics, conn *grpc.ClientConn) (*rest, error) {
+func newREST(cfg Config, opts Options, metrics *metrics, limits *rateLimits, conn *grpc.ClientConn) (*rest, error) {
 	gateway, err := newGateway(cfg, opts, conn)
 	if err != nil {
 		return nil, err
@@ -38,6 +39,7 @@ func newREST(cfg Config, opts Options, metrics *metrics, conn *grpc.ClientConn) 
 		log:     opts.Log,
 		tracer:  opts.Tracer.Tracer(tracerName),
 		metrics: metrics,
+		limits:  limits,
 		openAPI: opts.OpenAPI,
 		gateway: gateway,
 
@@ -70,12 +72,16 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		slog.Int("status", rec.status),
 		tookMillis(took),
 		slog.String("user_agent", clip(r.UserAgent())),
-		slog.String("address", hostOf(r.RemoteAddr)),
+		slog.String("address", h.limits.proxies.ofRequest(r)),
 	)
 }
 
 func (h *rest) serve(rec *recorder, r *http.Request) {
 	defer h.recovered(rec, r)
+	if err := h.limits.request(r); err != nil {
+		writeError(rec, r, err)
+		return
+	}
 	if h.openAPI != nil && r.URL.Path == openAPIPath {
 		h.serveOpenAPI(rec, r)
 		return

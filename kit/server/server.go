@@ -41,6 +41,7 @@ type Server struct {
 	rest       *http.Server
 	admin      *http.Server
 
+	limits    *rateLimits
 	readiness *readiness
 	draining  context.Context // ends when the stop begins
 	drain     context.CancelFunc
@@ -77,6 +78,9 @@ func (s *Server) assemble() error {
 	if err != nil {
 		return err
 	}
+	if s.limits, err = newRateLimits(s.cfg.RateLimits, s.opts); err != nil {
+		return err
+	}
 	if err := s.assembleGRPC(metrics); err != nil {
 		return err
 	}
@@ -92,7 +96,7 @@ func (s *Server) assemble() error {
 		return err
 	}
 	s.hangUp = sync.OnceValue(gateway.Close)
-	rest, err := newREST(s.cfg, s.opts, metrics, gateway)
+	rest, err := newREST(s.cfg, s.opts, metrics, s.limits, gateway)
 	if err != nil {
 		return err
 	}

@@ -18,16 +18,18 @@ func (s *Server) interceptors(metrics *metrics) ([]grpc.UnaryServerInterceptor, 
 	if err != nil {
 		return nil, nil, err
 	}
-	around := []step{identify(s.opts.Tracer), render, logCalls(s.opts.Log), metrics.countCalls, recovered, passing}
+	around := []step{identify(s.opts.Tracer), render, logCalls(s.opts.Log, s.limits.proxies), metrics.countCalls, recovered, passing, s.limits.address}
 	unary := []grpc.UnaryServerInterceptor{
 		unaryOf(append(around, timeLimit(s.cfg.RequestTimeout))),
 		s.opts.Verifier.Unary(s.opts.Rules),
+		unaryOf([]step{s.limits.user}),
 		validator.unary,
 	}
 	stream := []grpc.StreamServerInterceptor{
 		streamOf(around),
 		s.endAtStop,
 		s.opts.Verifier.Stream(s.opts.Rules),
+		streamOf([]step{s.limits.user}),
 		validator.stream,
 	}
 	return unary, stream, nil

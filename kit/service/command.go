@@ -203,6 +203,9 @@ const sharedVariables = `  ENVIRONMENT               shown by /info and in the l
   SCHEMA_REGISTER           register schemas at start instead of looking them up     default false
   REDIS_URL                 redis://… or rediss://…; shares rate limits and caches   default none
   HTTP_ADDR, GRPC_ADDR, ADMIN_ADDR   host:port to listen on                          required
+  RATE_LIMIT_USER, RATE_LIMIT_USER_BURST         requests a second, and at once      default 50, 100; 0: no limit
+  RATE_LIMIT_ADDRESS, RATE_LIMIT_ADDRESS_BURST   likewise, of a client address       default 200, 400; 0: no limit
+  TRUSTED_PROXIES           address or CIDR,… that X-Forwarded-For is believed of    default none
   AUTH_MODE                 oidc, or none (on loopback only)                         default oidc
   AUTH_ISSUER, AUTH_AUDIENCE         of the tokens                                   required with oidc
   LOG_LEVEL                 debug, info, warn or error                               default info

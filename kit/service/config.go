@@ -63,6 +63,9 @@ func (c Config) validate() error {
 	case c.ShutdownTimeout <= 0:
 		return fmt.Errorf("SHUTDOWN_TIMEOUT=%s: must be positive", c.ShutdownTimeout)
 	}
+	if err := c.Server.RateLimits.Validate(); err != nil {
+		return err
+	}
 	if c.RedisURL != "" {
 		if err := redisdb.Check(c.RedisURL); err != nil {
 			return err

@@ -60,6 +60,10 @@ func TestValidateNamesTheVariable(t *testing.T) {
 		"KAFKA_REPLICATION":       func(c *Config) { c.KafkaReplication = 0 },
 		"SHUTDOWN_TIMEOUT":        func(c *Config) { c.ShutdownTimeout = 0 },
 		"REDIS_URL":               func(c *Config) { c.RedisURL = "redis//:secret@x" },
+		"RATE_LIMIT_USER":         func(c *Config) { c.Server.RateLimits.User = -1 },
+		"RATE_LIMIT_USER_BURST":   func(c *Config) { c.Server.RateLimits.User = 1 },
+		"RATE_LIMIT_ADDRESS":      func(c *Config) { c.Server.RateLimits.Address = -1 },
+		"TRUSTED_PROXIES":         func(c *Config) { c.Server.RateLimits.TrustedProxies = []string{"10.0.0.0/8", "proxy"} },
 		"KAFKA_BOOTSTRAP_SERVERS": func(c *Config) { c.Kafka.Bootstrap = "" },
 	} {
 		cfg := good
