@@ -46,10 +46,10 @@ func environment(cfg Config, i *Infrastructure, index int) map[string]string {
 		"RATE_LIMIT_ADDRESS":    "0",
 		"RATE_LIMIT_USER":       "20000",
 		"RATE_LIMIT_USER_BURST": "20000",
-		"SMTP_ADDR":                    i.Mails.Addr(),
-		"SMTP_TLS":                     "none",
-		"WEBHOOK_URL":                  i.Webhooks.URL() + "/orders",
-		"WEBHOOK_SECRET":               webhookSecret,
+		"SMTP_ADDR":             i.Mails.Addr(),
+		"SMTP_TLS":              "none",
+		"WEBHOOK_URL":           i.Webhooks.URL() + "/orders",
+		"WEBHOOK_SECRET":        webhookSecret,
 	}
 	maps.Copy(variables, cfg.Variables)
 	return variables

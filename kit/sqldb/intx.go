@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"orderflow.example/kit/errs"
 )
 
@@ -38,6 +40,9 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 		if err == nil {
 			tx.committed()
 			return nil
+		}
+		if tx != nil && tx.inDoubt {
+			tx.doubted()
 		}
 		if !runsAgain(err) {
 			return err
@@ -90,7 +95,9 @@ func (db *DB) oncePostgres(ctx context.Context, fn func(ctx context.Context, tx 
 	}
 	finished = true
 	if err := begun.Commit(); err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
+		_, answered := sqlState(err)
+		tx.inDoubt = !answered && !errors.Is(err, pgx.ErrTxCommitRollback)
+		return tx, fmt.Errorf("commit: %w", err)
 	}
 	return tx, nil
 }

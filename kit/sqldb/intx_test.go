@@ -84,6 +84,26 @@ func TestInTxCommitsOrRollsBack(t *testing.T) {
 	})
 }
 
+// Whoever has to know of a commit is told when its answer is lost, and only then.
+func TestACommitWithoutAnAnswer(t *testing.T) {
+	db := sqldbtest.Open(t, sqldb.Config{URL: sqldbtest.PostgresURL(t)})
+	told := 0
+	try := func(statement string) error {
+		return db.InTx(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+			tx.OnCommit(func() { t.Error("called as if committed") })
+			tx.OnUnknown(func() { told++ })
+			_, _ = tx.ExecContext(ctx, statement) // the commit fails behind it
+			return nil
+		})
+	}
+	if err := try("SELECT pg_terminate_backend(pg_backend_pid())"); err == nil || told != 1 {
+		t.Errorf("connection lost: told %d times, %v", told, err)
+	}
+	if err := try("no statement at all"); err == nil || told != 1 {
+		t.Errorf("a commit that is refused: told %d times, %v", told, err)
+	}
+}
+
 func TestUniqueViolation(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		sqldbtest.Tx(t, db, see("a"))

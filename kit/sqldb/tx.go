@@ -18,6 +18,8 @@ type Tx struct {
 	now     time.Time
 	failed  error // of the clock: ends the transaction
 	hooks   []func()
+	unknown []func()
+	inDoubt bool // the commit was not answered
 	signals []string
 }
 
@@ -90,6 +92,10 @@ func (tx *Tx) Now() time.Time {
 // OnCommit calls fn after the commit, in the order of the calls, and never when the transaction is rolled back.
 func (tx *Tx) OnCommit(fn func()) { tx.hooks = append(tx.hooks, fn) }
 
+// OnUnknown calls fn when nobody can tell whether the transaction was committed: its connection broke before the commit was answered, and the
+// server may be at it still. On SQLite that does not happen.
+func (tx *Tx) OnUnknown(fn func()) { tx.unknown = append(tx.unknown, fn) }
+
 // Wake signals, after the commit, those that Watch the name: in this process at once, and on PostgreSQL in the other
 // processes on this database within some milliseconds. It is a hint, which may be lost with a connection.
 func (tx *Tx) Wake(name string) {
@@ -99,6 +105,12 @@ func (tx *Tx) Wake(name string) {
 		}
 	}
 	tx.signals = append(tx.signals, name)
+}
+
+func (tx *Tx) doubted() {
+	for _, hook := range tx.unknown {
+		hook()
+	}
 }
 
 func (tx *Tx) committed() {

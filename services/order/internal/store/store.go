@@ -15,7 +15,10 @@ import (
 )
 
 // Store makes units of work. Reads are plain functions on a sqldb.Querier.
-type Store struct{ outbox *outbox.Writer }
+type Store struct {
+	outbox  *outbox.Writer
+	changed func(changes []Change, certain bool) // nil: nobody asks
+}
 
 // New makes a store whose events go out through the writer.
 func New(w *outbox.Writer) *Store { return &Store{outbox: w} }

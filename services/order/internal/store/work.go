@@ -90,6 +90,7 @@ func (w *Work) Flush(ctx context.Context) error {
 			return fmt.Errorf("append order events: %w", err)
 		}
 	}
+	w.announce()
 	w.dirty, w.isDirty, w.drafts, w.witnessed = nil, map[string]bool{}, nil, nil
 	return nil
 }
