@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -10,7 +11,8 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/go-redis/v9"
+
+	"orderflow.example/kit/redisdb"
 )
 
 // Server is a Redis of the test's own, which it may stop and start again. It keeps what it holds, as one with an append-only file does.
@@ -22,8 +24,9 @@ type Server struct {
 	real  *exec.Cmd
 }
 
-// Own starts a server until the test ends: a process when REDIS_URL is set and redis-server is installed, an imitation otherwise.
-func Own(t testing.TB) *Server {
+// Own starts a server until the test ends: a process, with more options of redis-server, when REDIS_URL is set and redis-server is installed,
+// and an imitation otherwise.
+func Own(t testing.TB, options ...string) *Server {
 	t.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if os.Getenv(Variable) == "" || err != nil {
@@ -33,8 +36,9 @@ func Own(t testing.TB) *Server {
 	addr := freeAddr(t)
 	_, port, _ := net.SplitHostPort(addr) // it comes from a listener
 	dir := t.TempDir()
+	args := append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "yes"}, options...)
 	s := &Server{t: t, addr: addr, start: func() *exec.Cmd {
-		return exec.CommandContext(context.Background(), binary, "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always") //nolint:gosec // the test's own server
+		return exec.CommandContext(context.Background(), binary, args...) //nolint:gosec // the test's own server
 	}}
 	s.Start()
 	t.Cleanup(func() {
@@ -44,6 +48,9 @@ func Own(t testing.TB) *Server {
 	})
 	return s
 }
+
+// Addr is host:port, the same after each start.
+func (s *Server) Addr() string { return s.addr }
 
 // URL is the same after each start.
 func (s *Server) URL() string { return "redis://" + s.addr }
@@ -85,9 +92,12 @@ func (s *Server) await() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	r := redis.NewClient(&redis.Options{Addr: s.addr, DialerRetries: 1, MaxRetries: -1})
-	defer func() { _ = r.Close() }() // it only asks
-	for r.Ping(ctx).Err() != nil {
+	c, err := redisdb.Open(s.URL(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }() // it only asks
+	for c.Ping(ctx) != nil {
 		select {
 		case <-ctx.Done():
 			s.t.Fatal("redis-server does not answer")

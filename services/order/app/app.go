@@ -4,6 +4,7 @@ package app
 import (
 	"context"
 	"errors"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -11,6 +12,7 @@ import (
 	"orderflow.example/kit/service"
 	"orderflow.example/kit/timer"
 	"orderflow.example/order/internal/api"
+	"orderflow.example/order/internal/cache"
 	"orderflow.example/order/internal/events"
 	"orderflow.example/order/internal/store"
 	"orderflow.example/proto/access"
@@ -49,6 +51,10 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 		return nil, err
 	}
 	orders := store.New(s.Outbox)
+	reads, err := readCache(s, orders)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 
 	handler := events.NewHandler(orders)
 	s.Processors = []*inbox.Processor{inbox.New(inbox.Config{
@@ -64,9 +70,12 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	s.Timers = []*timer.Timer{{
 		Name: "saga_limits", Every: tick, Safe: s.Passed, Fire: limiter.Fire, Now: s.DB.Now, Log: s.Log,
 	}}
+	if reads != nil {
+		s.Timers = append(s.Timers, &timer.Timer{Name: "order_cache", Every: time.Second, Fire: reads.Keep, Log: s.Log})
+	}
 
 	methods, err := api.New(api.Config{
-		DB: s.DB, Store: orders, Decode: s.Codec.Decode, Limits: limits,
+		DB: s.DB, Store: orders, Cache: reads, Decode: s.Codec.Decode, Limits: limits,
 		PaymentTokenRequired: cfg.PaymentTokenRequired, Metrics: s.Telemetry.Metrics,
 	})
 	if err != nil {
@@ -84,6 +93,19 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	}
 	s.Checks = checks(s, limits)
 	return s, nil
+}
+
+// readCache is nil without Redis.
+func readCache(s *service.Service, orders *store.Store) (*cache.Cache, error) {
+	if s.Redis == nil {
+		return nil, nil
+	}
+	c, err := cache.New(cache.Config{Redis: s.Redis, DB: s.DB, Release: s.Spec.Version, Log: s.Log, Metrics: s.Telemetry.Metrics})
+	if err != nil {
+		return nil, err
+	}
+	orders.OnChange(c.Changed)
+	return c, nil
 }
 
 // Run wires the service and runs it until ctx ends.

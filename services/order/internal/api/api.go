@@ -17,6 +17,7 @@ import (
 	"orderflow.example/kit/outbox"
 	"orderflow.example/kit/sqldb"
 	"orderflow.example/kit/telemetry"
+	"orderflow.example/order/internal/cache"
 	"orderflow.example/order/internal/order"
 	"orderflow.example/order/internal/store"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
@@ -34,6 +35,7 @@ const (
 type Config struct {
 	DB                   *sqldb.DB
 	Store                *store.Store
+	Cache                *cache.Cache  // nil: every read asks the database
 	Decode               outbox.Decode // of the service's own events, for timelines
 	Limits               order.Limits  // for the deadlines of sagas
 	PaymentTokenRequired bool
@@ -112,6 +114,9 @@ func (s *Server) place(ctx context.Context, req *orderv1.CreateOrderRequest, p o
 		tx.OnCommit(s.created.Inc)
 		return orderMessage(placed), work.Flush(ctx)
 	})
+	if err == nil && answer.GetId() != p.ID {
+		s.repeated(answer)
+	}
 	if err != nil && sqldb.IsTransient(err) {
 		if stored := s.lookUp(ctx, p.ID); stored != nil {
 			s.created.Inc()
@@ -145,16 +150,21 @@ func (s *Server) lookUp(ctx context.Context, id string) *order.Order {
 
 // GetOrder reads one order.
 func (s *Server) GetOrder(ctx context.Context, req *orderv1.GetOrderRequest) (*orderv1.Order, error) {
-	o, err := store.Get(ctx, s.cfg.DB, readOwner(auth.FromContext(ctx)), req.GetOrderId())
-	if err != nil {
-		return nil, err
-	}
-	return orderMessage(o), nil
+	owner := readOwner(auth.FromContext(ctx))
+	return s.cfg.Cache.Order(ctx, owner, req.GetOrderId(), func(ctx context.Context) (*orderv1.Order, error) {
+		return messageOf(store.Get(ctx, s.cfg.DB, owner, req.GetOrderId()))
+	})
 }
 
 // GetOrderByNumber reads one order by the number that people read.
 func (s *Server) GetOrderByNumber(ctx context.Context, req *orderv1.GetOrderByNumberRequest) (*orderv1.Order, error) {
-	o, err := store.GetByNumber(ctx, s.cfg.DB, readOwner(auth.FromContext(ctx)), req.GetOrderNumber())
+	owner := readOwner(auth.FromContext(ctx))
+	return s.cfg.Cache.OrderByNumber(ctx, owner, req.GetOrderNumber(), func(ctx context.Context) (*orderv1.Order, error) {
+		return messageOf(store.GetByNumber(ctx, s.cfg.DB, owner, req.GetOrderNumber()))
+	})
+}
+
+func messageOf(o *order.Order, err error) (*orderv1.Order, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +210,9 @@ type changeRequest interface {
 
 // change loads an order that the caller may change, decides, and stores what was decided.
 func (s *Server) change(ctx context.Context, req changeRequest, decide func(*order.Order, *store.Work) ([]order.Event, error)) (*orderv1.Order, error) {
-	return idempotency.InTx(ctx, s.cfg.DB, req, func(ctx context.Context, tx *sqldb.Tx) (*orderv1.Order, error) {
+	ran := false
+	answer, err := idempotency.InTx(ctx, s.cfg.DB, req, func(ctx context.Context, tx *sqldb.Tx) (*orderv1.Order, error) {
+		ran = true
 		work := s.cfg.Store.Begin(tx)
 		if err := work.Load(ctx, changeOwner(auth.FromContext(ctx)), req.GetOrderId()); err != nil {
 			return nil, err
@@ -218,6 +230,15 @@ func (s *Server) change(ctx context.Context, req changeRequest, decide func(*ord
 		}
 		return orderMessage(changed), work.Flush(ctx)
 	})
+	if err == nil && !ran {
+		s.repeated(answer)
+	}
+	return answer, err
+}
+
+// repeated is for an answer that was given before: the process that gave it may have died before the cache was told.
+func (s *Server) repeated(answer *orderv1.Order) {
+	s.cfg.Cache.Changed([]store.Change{{OrderID: answer.GetId(), UserID: answer.GetUserId()}}, true)
 }
 
 // cause of what a call does is no event, but the call's trace goes on.

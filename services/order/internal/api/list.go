@@ -24,8 +24,15 @@ type sagaPosition struct {
 
 // ListOrders lists the orders that the caller may see, newest first.
 func (s *Server) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest) (*orderv1.ListOrdersResponse, error) {
+	owner := readOwner(auth.FromContext(ctx))
+	return s.cfg.Cache.Orders(ctx, owner, req, func(ctx context.Context) (*orderv1.ListOrdersResponse, error) {
+		return s.listOrders(ctx, owner, req)
+	})
+}
+
+func (s *Server) listOrders(ctx context.Context, owner string, req *orderv1.ListOrdersRequest) (*orderv1.ListOrdersResponse, error) {
 	filter := store.Filter{
-		Owner:         readOwner(auth.FromContext(ctx)),
+		Owner:         owner,
 		UserID:        req.GetUserId(),
 		CreatedFrom:   timeOf(req.GetCreatedAfter()),
 		CreatedBefore: timeOf(req.GetCreatedBefore()),
