@@ -37,6 +37,13 @@ func untilRefused(t *testing.T, call func(i int) error) (passed int, refusal *er
 	return 0, nil
 }
 
+func mustBeRefused(t *testing.T, call func(i int) error) {
+	t.Helper()
+	if _, refusal := untilRefused(t, call); refusal.RetryAfter <= 0 {
+		t.Errorf("no word of a retry: %+v", refusal)
+	}
+}
+
 // viaREST makes a call over REST and gives its error as gRPC would.
 func (r *rig) viaREST(method, path, body string, headers ...string) error {
 	r.t.Helper()
@@ -119,7 +126,7 @@ func TestTheAddressIsLimitedBeforeTheToken(t *testing.T) {
 
 func TestUsersAreLimitedApart(t *testing.T) {
 	r := limited(t, server.RateLimits{User: 1, UserBurst: 3})
-	untilRefused(t, func(int) error { return r.grpcCreate(r.bearer()) })
+	mustBeRefused(t, func(int) error { return r.grpcCreate(r.bearer()) })
 	if err := r.grpcCreate("Bearer " + r.issuer.Token("u2")); err != nil {
 		t.Errorf("another user: %v", err)
 	}
@@ -137,9 +144,9 @@ func TestForwardedAddresses(t *testing.T) {
 	t.Run("not believed", func(t *testing.T) {
 		r := limited(t, server.RateLimits{Address: 1, AddressBurst: 5, TrustedProxies: []string{"10.0.0.0/8"}})
 		token := r.bearer()
-		untilRefused(t, func(i int) error { return r.restCreate(token, header, another(i)) })
-		untilRefused(t, func(i int) error { return r.restCreate(token, "Grpc-Metadata-X-Forwarded-For", another(i)) })
-		untilRefused(t, func(i int) error { return r.grpcCreate(token, strings.ToLower(header), another(i)) })
+		mustBeRefused(t, func(i int) error { return r.restCreate(token, header, another(i)) })
+		mustBeRefused(t, func(i int) error { return r.restCreate(token, "Grpc-Metadata-X-Forwarded-For", another(i)) })
+		mustBeRefused(t, func(i int) error { return r.grpcCreate(token, strings.ToLower(header), another(i)) })
 	})
 	t.Run("believed", func(t *testing.T) {
 		r := limited(t, server.RateLimits{Address: 1, AddressBurst: 5, TrustedProxies: []string{"127.0.0.1"}})
@@ -152,7 +159,7 @@ func TestForwardedAddresses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		untilRefused(t, func(i int) error { return r.restCreate(token, header, another(i)+", 192.0.2.200") })
+		mustBeRefused(t, func(i int) error { return r.restCreate(token, header, another(i)+", 192.0.2.200") })
 		for _, line := range r.log.lines(t, "request") {
 			if line["address"] == "127.0.0.1" {
 				t.Fatalf("the log has the proxy's address: %v", line)

@@ -119,6 +119,9 @@ func (s *Server) place(ctx context.Context, req *orderv1.CreateOrderRequest, p o
 		tx.OnCommit(s.created.Inc)
 		return orderMessage(placed), work.Flush(ctx)
 	})
+	if err == nil && answer.GetId() != p.ID {
+		s.repeated(answer)
+	}
 	if err != nil && sqldb.IsTransient(err) {
 		if stored := s.lookUp(ctx, p.ID); stored != nil {
 			s.created.Inc()

@@ -87,7 +87,9 @@ func (s *Server) change(ctx context.Context, req proto.Message, id string, decid
 	if err != nil {
 		return nil, err
 	}
+	ran := false
 	answer, err := idempotency.InTx(ctx, s.cfg.DB, req, func(ctx context.Context, tx *sqldb.Tx) (*orderv1.Order, error) {
+		ran = true
 		work := s.cfg.Store.Begin(tx)
 		if err := work.Load(ctx, changeOwner(auth.FromContext(ctx)), id); err != nil {
 			return nil, err
@@ -111,7 +113,15 @@ func (s *Server) change(ctx context.Context, req proto.Message, id string, decid
 	if err != nil {
 		return nil, err
 	}
+	if !ran {
+		s.repeated(answer)
+	}
 	return tagged(ctx, answer)
+}
+
+// repeated is for an answer that was given before: the process that gave it may have died before the cache was told.
+func (s *Server) repeated(answer *orderv1.Order) {
+	s.cfg.Cache.Changed([]store.Change{{OrderID: answer.GetId(), UserID: answer.GetUserId()}}, true)
 }
 
 // tagged sends the entity tag of an answer that is one order.

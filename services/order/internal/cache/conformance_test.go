@@ -11,6 +11,7 @@ import (
 
 	"orderflow.example/kit/errs"
 	"orderflow.example/kit/sqldb"
+	"orderflow.example/order/internal/store"
 )
 
 // ranFor is how long the random schedules run on each database; CACHE_CONFORMANCE=2m lets them run for longer.
@@ -28,7 +29,7 @@ func ranFor(t *testing.T) time.Duration {
 
 const (
 	users         = 6
-	ordersOfUser  = 2
+	ordersOfUser  = 8
 	firstReplicas = 3
 )
 
@@ -37,6 +38,7 @@ const (
 func TestEveryoneReadsTheirWrites(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		c := newCluster(t, db, firstReplicas)
+		c.slow = true
 		all := &replicas{list: c.replicas}
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
@@ -61,10 +63,18 @@ func TestEveryoneReadsTheirWrites(t *testing.T) {
 		running.Go(func() { // what other services say
 			random := rand.New(rand.NewPCG(seed, 100))
 			for !end.reached() && !t.Failed() {
-				all.any(random).update(orderOf(random.IntN(users), random.IntN(ordersOfUser)))
-				time.Sleep(time.Duration(random.IntN(5)) * time.Millisecond)
+				all.any(random).update(anyOrder(random.IntN(users), random))
+				time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
 			}
 		})
+		for n := range 3 { // users' other devices and staff, whose reads fill the cache while users write
+			running.Go(func() {
+				random := rand.New(rand.NewPCG(seed, 300+uint64(n)))
+				for !end.reached() && !t.Failed() {
+					readAnything(all.any(random), random)
+				}
+			})
+		}
 		running.Go(func() { disturb(c, all, rand.New(rand.NewPCG(seed, 200)), end) })
 		running.Wait()
 		seen := all.seen()
@@ -77,6 +87,11 @@ func TestEveryoneReadsTheirWrites(t *testing.T) {
 
 func userOf(u int) string     { return fmt.Sprint("u", u) }
 func orderOf(u, n int) string { return fmt.Sprintf("o%d-%d", u, n) }
+
+// anyOrder is often the first one, so that readers and writers meet.
+func anyOrder(u int, random *rand.Rand) string {
+	return orderOf(u, max(0, random.IntN(2*ordersOfUser)-ordersOfUser))
+}
 
 // end comes when the time is over and everything has happened that is to be tested, or when that takes too long.
 type end struct {
@@ -136,16 +151,16 @@ type session struct {
 
 func (s *session) step() {
 	r := s.all.any(s.random)
-	id := orderOf(s.user, s.random.IntN(ordersOfUser))
+	id := anyOrder(s.user, s.random)
 	switch n := s.random.IntN(100); {
-	case n < 10:
+	case n < 4:
 		s.floor[id] = r.update(id)
-	case n < 12:
+	case n < 6:
 		r.place(fmt.Sprintf("%s-%d", userOf(s.user), s.placed), userOf(s.user))
 		s.placed++
-	case n < 25:
+	case n < 20:
 		s.list(r)
-	case n < 35:
+	case n < 30:
 		another := (s.user + 1 + s.random.IntN(users-1)) % users
 		if o, err := r.read(userOf(s.user), orderOf(another, 0)); errs.From(err) == nil || errs.From(err).Code != errs.NotFound {
 			s.Errorf("%s reads %s of %s: %v", userOf(s.user), o.GetId(), o.GetUserId(), err)
@@ -155,6 +170,23 @@ func (s *session) step() {
 		if err != nil || o.GetId() != id || o.GetUserId() != userOf(s.user) || versionOf(o) < s.floor[id] {
 			s.Errorf("%s reads %s: version %s after writing %d, %v", userOf(s.user), id, o.GetEtag(), s.floor[id], err)
 		}
+	}
+}
+
+func readAnything(r *replica, random *rand.Rand) {
+	u := random.IntN(users)
+	owner := userOf(u)
+	if random.IntN(4) == 0 {
+		if _, err := r.list(owner); err != nil {
+			r.Errorf("list: %v", err)
+		}
+		return
+	}
+	if random.IntN(2) == 0 {
+		owner = store.AnyOwner
+	}
+	if _, err := r.read(owner, anyOrder(u, random)); err != nil {
+		r.Errorf("read: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"sync"
@@ -36,6 +37,7 @@ type cluster struct {
 	db       *sqldb.DB
 	redis    *redistest.Server
 	replicas []*replica
+	slow     bool // now and then an order is old by the time that it has been read
 }
 
 type replica struct {
@@ -151,6 +153,9 @@ func (r *replica) fromDB(owner, id string) func(context.Context) (*orderv1.Order
 		o, err := store.Get(ctx, r.db, owner, id)
 		if err != nil {
 			return nil, err
+		}
+		if r.slow && rand.IntN(2) == 0 {
+			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 		}
 		return message(o), nil
 	}
