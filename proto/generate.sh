@@ -29,9 +29,17 @@ fi
 buf format --diff --exit-code --path orderflow
 buf lint
 buf generate
-for service in order inventory payment notifier; do
+
+# The REST interface: OpenAPI 2 as the plugin reads it, made version 3 and completed by tools/openapi.
+services=(order inventory payment notifier)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for service in "${services[@]}"; do
   buf generate --path "orderflow/$service" --template "{
     version: v2,
-    plugins: [{local: protoc-gen-openapiv2, out: openapi, opt: [
-      allow_merge=true, merge_file_name=$service, openapi_naming_strategy=simple]}]}"
+    plugins: [{local: protoc-gen-openapiv2, out: $work, opt: [
+      allow_merge=true, merge_file_name=$service, openapi_naming_strategy=simple, disable_default_errors=true]}]}"
 done
+buf build -o "$work/image.binpb"
+(cd .. && GOWORK='' GOFLAGS='' go run ./tools/openapi -image "$work/image.binpb" -swagger "$work" \
+  -overlays proto/openapi/overlay -out proto/openapi "${services[@]}")

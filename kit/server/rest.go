@@ -24,6 +24,7 @@ type rest struct {
 	tracer  trace.Tracer
 	metrics *metrics
 	openAPI []byte
+	docs    *docs
 	gateway *runtime.ServeMux
 
 	patience time.Duration
@@ -34,11 +35,16 @@ func newREST(cfg Config, opts Options, metrics *metrics, conn *grpc.ClientConn) 
 	if err != nil {
 		return nil, err
 	}
+	docs, err := newDocs(opts.Docs)
+	if err != nil {
+		return nil, err
+	}
 	return &rest{
 		log:     opts.Log,
 		tracer:  opts.Tracer.Tracer(tracerName),
 		metrics: metrics,
 		openAPI: opts.OpenAPI,
+		docs:    docs,
 		gateway: gateway,
 
 		patience: cfg.ClientTimeout,
@@ -80,6 +86,10 @@ func (h *rest) serve(rec *recorder, r *http.Request) {
 		h.serveOpenAPI(rec, r)
 		return
 	}
+	if h.docs.isDocs(r) {
+		h.docs.serve(rec, r)
+		return
+	}
 	h.gateway.ServeHTTP(rec, r)
 }
 
@@ -99,9 +109,7 @@ func (h *rest) recovered(rec *recorder, r *http.Request) {
 
 func (h *rest) serveOpenAPI(rec *recorder, r *http.Request) {
 	rec.route = openAPIPath
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		rec.Header().Set("Allow", "GET, HEAD")
-		writeErrorAs(rec, r, http.StatusMethodNotAllowed, errMethodNotAllowed(r.Method))
+	if !onlyReads(rec, r) {
 		return
 	}
 	rec.Header().Set("Content-Type", "application/json")
