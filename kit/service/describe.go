@@ -109,9 +109,6 @@ func (s *Service) document(api API) error {
 	if err := json.Unmarshal(text, &described); err != nil {
 		return err
 	}
-	if !s.Config.showsDocs() {
-		return nil
-	}
 	asyncAPI, err := fs.ReadFile(api.Events, "asyncapi.json")
 	if err != nil {
 		return err
@@ -119,6 +116,9 @@ func (s *Service) document(api API) error {
 	page, err := fs.ReadFile(api.Events, "events.html")
 	if err != nil {
 		return err
+	}
+	if !s.Config.showsDocs() {
+		return nil
 	}
 	s.API.OpenAPI = text
 	s.API.Docs = server.Docs{Title: described.Info.Title, Pages: []server.DocsPage{
