@@ -142,7 +142,7 @@ func (r *rig) tryExample(t *testing.T, o documented, values map[string]string) m
 			body = example(t, media.Example)
 		}
 	}
-	keyed := o.Operation.Parameters.GetByInAndName("header", "Idempotency-Key") != nil
+	keyed := o.Parameters.GetByInAndName("header", "Idempotency-Key") != nil
 	key := map[string]string{}
 	if keyed {
 		key["Idempotency-Key"] = uuid.NewString()
@@ -182,7 +182,7 @@ func example(t *testing.T, value any) string {
 func (r *rig) send(t *testing.T, o documented, values map[string]string, token, body string, headers ...map[string]string) reply {
 	t.Helper()
 	path := o.path
-	for _, p := range o.Operation.Parameters {
+	for _, p := range o.Parameters {
 		if p.Value.In == openapi3.ParameterInPath {
 			value, ok := values[p.Value.Name]
 			if !ok {
