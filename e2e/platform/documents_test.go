@@ -271,3 +271,14 @@ func text(body map[string]any, name string) string {
 	value, _ := body[name].(string)
 	return value
 }
+
+func TestDocumentsAreOffInProduction(t *testing.T) {
+	r := start(t, platform.Config{Variables: map[string]string{"ENVIRONMENT": "production"}})
+	for _, service := range platform.Services {
+		for _, path := range []string{"/docs", "/docs/events", "/docs/asyncapi.json", "/docs/swagger-ui.css", "/openapi.json"} {
+			if a := r.rest(service, "GET", path, r.everybody(), ""); a.code != http.StatusNotFound {
+				t.Errorf("%s of %s is answered %d", path, service, a.code)
+			}
+		}
+	}
+}
