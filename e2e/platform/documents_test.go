@@ -136,6 +136,9 @@ func (r *rig) tryExample(t *testing.T, o documented, values map[string]string) m
 	if o.streams() {
 		t.Skip("answers for as long as it is listened to")
 	}
+	if o.Security != nil && len(*o.Security) == 0 {
+		t.Skip("takes no token, but what another party has signed")
+	}
 	var body string
 	if o.RequestBody != nil {
 		for _, media := range o.RequestBody.Value.Content {
@@ -259,7 +262,7 @@ func (r *rig) check(t *testing.T, o documented, got reply, want int) map[string]
 			Request: request, Route: &routers.Route{Spec: o.doc, Path: o.path, PathItem: o.item, Method: o.method, Operation: o.Operation},
 		},
 		Status: got.code, Header: got.header, Body: io.NopCloser(bytes.NewReader(got.content)),
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true, ExcludeResponseBody: body == nil},
 	})
 	if err != nil {
 		t.Errorf("the answer %s is not as documented: %v", got.content, err)
