@@ -1,4 +1,4 @@
-.PHONY: up demo build test test-race lint fmt generate tidy standalone ci
+.PHONY: up demo build test test-race lint fmt generate documents tidy standalone ci
 
 up: ## the whole platform in one process
 	go run ./dev up
@@ -16,6 +16,8 @@ fmt:
 	gofmt -w bench dev e2e kit proto schemas services tools
 generate:
 	tools/generate.sh
+documents: ## OpenAPI and AsyncAPI are valid
+	tools/documents.sh
 tidy:
 	tools/tidy.sh
 standalone: ## each service with GOWORK=off

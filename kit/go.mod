@@ -64,6 +64,7 @@ require (
 	github.com/gofrs/flock v0.13.0
 	github.com/rs/cors v1.11.1
 	github.com/spf13/cobra v1.8.1
+	github.com/swaggest/swgui v1.8.4
 )
 
 require (
@@ -107,6 +108,7 @@ require (
 	github.com/santhosh-tekuri/jsonschema/v5 v5.3.0 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/spf13/pflag v1.0.5 // indirect
+	github.com/vearutop/statigz v1.4.0 // indirect
 	github.com/yuin/gopher-lua v1.1.1 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect

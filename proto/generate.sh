@@ -4,11 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-buf_version=1.75.0
-cache=$(cd .. && pwd)/.cache/proto
+source ./buf.sh
 bin=$cache/bin
-mkdir -p "$bin"
-export PATH=$bin:$PATH GOBIN=$bin GOWORK=off GOFLAGS=-mod=mod
+export GOBIN=$bin GOWORK=off GOFLAGS=-mod=mod
 
 # install COMMAND WANTED PACKAGE@VERSION installs a plugin unless --version already says WANTED.
 install() {
@@ -18,20 +16,20 @@ install protoc-gen-go v1.36.12 google.golang.org/protobuf/cmd/protoc-gen-go@v1.3
 install protoc-gen-go-grpc 1.6.2 google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 install protoc-gen-grpc-gateway v2.32.0 github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@v2.32.0
 install protoc-gen-openapiv2 v2.32.0 github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.32.0
-if [ "$(buf --version 2>/dev/null)" != "$buf_version" ]; then
-  npm install --silent --no-save --prefix "$cache" "@bufbuild/buf@$buf_version"
-  ln -sf ../node_modules/.bin/buf "$bin/buf"
-  # npm may be set to run no install scripts; this one fetches the binary from the package registry.
-  buf --version >/dev/null 2>&1 || node "$cache/node_modules/@bufbuild/buf/install.js"
-  buf --version >/dev/null
-fi
-
 buf format --diff --exit-code --path orderflow
 buf lint
 buf generate
-for service in order inventory payment notifier; do
+
+# The REST interface: OpenAPI 2 as the plugin reads it, made version 3 and completed by tools/openapi.
+services=(order inventory payment notifier)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for service in "${services[@]}"; do
   buf generate --path "orderflow/$service" --template "{
     version: v2,
-    plugins: [{local: protoc-gen-openapiv2, out: openapi, opt: [
-      allow_merge=true, merge_file_name=$service, openapi_naming_strategy=simple]}]}"
+    plugins: [{local: protoc-gen-openapiv2, out: $work, opt: [
+      allow_merge=true, merge_file_name=$service, openapi_naming_strategy=simple, disable_default_errors=true]}]}"
 done
+buf build -o "$work/image.binpb"
+(cd .. && GOWORK='' GOFLAGS='' go run ./tools/openapi -image "$work/image.binpb" -swagger "$work" \
+  -overlays proto/openapi/overlay -out proto/openapi "${services[@]}")

@@ -67,26 +67,30 @@ func TestEachPathLeadsToItsRPC(t *testing.T) {
 }
 
 func TestOpenAPINamesEachPath(t *testing.T) {
-	files := []string{"order.swagger.json", "inventory.swagger.json", "payment.swagger.json", "notifier.swagger.json"}
+	files := []string{"order.json", "inventory.json", "payment.json", "notifier.json"}
 	for i, service := range services {
 		content, err := openapi.Files.ReadFile(files[i])
 		if err != nil {
 			t.Fatal(err)
 		}
 		var document struct {
-			Swagger string
+			OpenAPI string
 			Info    struct{ Title string }
 			Paths   map[string]map[string]struct{ OperationID string }
 		}
 		if err := json.Unmarshal(content, &document); err != nil {
 			t.Fatalf("%s: %v", files[i], err)
 		}
-		if document.Swagger != "2.0" || document.Info.Title == "" {
-			t.Errorf("%s: swagger %q, title %q", files[i], document.Swagger, document.Info.Title)
+		if document.OpenAPI != "3.0.3" || document.Info.Title == "" {
+			t.Errorf("%s: OpenAPI %q, title %q", files[i], document.OpenAPI, document.Info.Title)
 		}
-		operations := 0
+		operations := 0 // without the routes that are no RPC
 		for _, path := range document.Paths {
-			operations += len(path)
+			for _, operation := range path {
+				if strings.HasPrefix(operation.OperationID, string(service.Name())+"_") {
+					operations++
+				}
+			}
 		}
 		routed := 0
 		for j := range service.Methods().Len() {
@@ -213,7 +217,7 @@ func routes(t *testing.T, method protoreflect.MethodDescriptor) []binding {
 // lowerCamel writes the variables of a path template as REST users see them.
 func lowerCamel(path string) string {
 	return variable.ReplaceAllStringFunc(path, func(name string) string {
-		words := strings.Split(name, "_")
+		words := strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '.' })
 		for i, word := range words {
 			if i > 0 {
 				words[i] = strings.ToUpper(word[:1]) + word[1:]

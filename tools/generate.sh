@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes all generated code again: event structs, gRPC and OpenAPI, the service that kit/server is tested with, the demo's
+# Makes all generated code again: event structs and their catalogue, gRPC and OpenAPI, the service that kit/server is tested with, the demo's
 # catalogue.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -85,6 +85,7 @@ type Options struct {
 	Gateway  []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error // the generated Register…Handler
 	Routes   []Route                                                            // beside the gateway's
 	OpenAPI  []byte                                                             // served at /openapi.json; nil: not served
+	Docs     Docs                                                               // served below /docs
 	Created  []string                                                           // full methods whose REST answer is 201
 }
 

@@ -27,6 +27,7 @@ type rest struct {
 	metrics *metrics
 	limits  *rateLimits
 	openAPI []byte
+	docs    *docs
 	gateway *runtime.ServeMux
 	hosts   hosts
 	cors    *cors.Cors // nil: off
@@ -39,12 +40,17 @@ func newREST(cfg Config, opts Options, metrics *metrics, limits *rateLimits, con
 	if err != nil {
 		return nil, err
 	}
+	docs, err := newDocs(opts.Docs)
+	if err != nil {
+		return nil, err
+	}
 	return &rest{
 		log:     opts.Log,
 		tracer:  opts.Tracer.Tracer(tracerName),
 		metrics: metrics,
 		limits:  limits,
 		openAPI: opts.OpenAPI,
+		docs:    docs,
 		gateway: gateway,
 		hosts:   newHosts(trimmed(cfg.AllowedHosts), opts.Environment),
 		cors:    newCORS(trimmed(cfg.CORSOrigins)),
@@ -116,6 +122,10 @@ func (h *rest) route(rec *recorder, r *http.Request) {
 		h.serveOpenAPI(rec, r)
 		return
 	}
+	if h.docs.isDocs(r) {
+		h.docs.serve(rec, r)
+		return
+	}
 	h.gateway.ServeHTTP(rec, r)
 }
 
@@ -135,9 +145,7 @@ func (h *rest) recovered(rec *recorder, r *http.Request) {
 
 func (h *rest) serveOpenAPI(rec *recorder, r *http.Request) {
 	rec.route = openAPIPath
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		rec.Header().Set("Allow", "GET, HEAD")
-		writeErrorAs(rec, r, http.StatusMethodNotAllowed, errMethodNotAllowed(r.Method))
+	if !onlyReads(rec, r) {
 		return
 	}
 	rec.Header().Set("Content-Type", "application/json")

@@ -189,6 +189,7 @@ func askReady(ctx context.Context, addr string) error {
 }
 
 const sharedVariables = `  ENVIRONMENT               shown by /info and in the log; development allows more   default production
+  DOCS_ENABLED              serve /docs and /openapi.json                            default false in production, true elsewhere
   DATABASE_URL              sqlite:PATH or postgres://…                              required
   DATABASE_MIGRATE          apply migrations at start                                default false
   DATABASE_MAX_OPEN         connections of the PostgreSQL pool                       default 30

@@ -12,10 +12,15 @@ import (
 	"orderflow.example/kit/telemetry"
 )
 
+const production = "production" // the default of ENVIRONMENT
+
 // Config is what every service reads from its environment, under the same names in all of them.
 type Config struct {
 	// Environment is shown by /info and in every log line.
 	Environment string `env:"ENVIRONMENT" envDefault:"production"`
+
+	// DocsEnabled serves /docs and /openapi.json. Nil: unless Environment is production.
+	DocsEnabled *bool `env:"DOCS_ENABLED"`
 
 	// DatabaseURL is sqlite:PATH or postgres://….
 	DatabaseURL string `env:"DATABASE_URL,required"`
@@ -48,6 +53,13 @@ type Config struct {
 
 	// Now is the clock of a test. Nil: the database's clock.
 	Now func() time.Time `env:"-"`
+}
+
+func (c Config) showsDocs() bool {
+	if c.DocsEnabled != nil {
+		return *c.DocsEnabled
+	}
+	return c.Environment != production
 }
 
 func (c Config) validate() error {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"orderflow.example/kit/auth"
 	"orderflow.example/kit/avro"
 	"orderflow.example/kit/kafka"
+	"orderflow.example/kit/server"
 )
 
 // Types are the event types of a Spec, from structs of the same fields.
@@ -75,7 +77,8 @@ func Rules[T ~struct {
 
 // API is what a service answers.
 type API struct {
-	Documents fs.FS // has the OpenAPI document <name of the service>.swagger.json
+	Documents fs.FS // has the OpenAPI document <name of the service>.json
+	Events    fs.FS // has the catalogue of events as asyncapi.json and as a page, events.html
 	Register  func(grpc.ServiceRegistrar)
 	Gateway   func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error
 	Created   []string // full methods whose REST answer is 201
@@ -84,14 +87,43 @@ type API struct {
 
 // Describe fills the service's API in. When it fails, it frees what Open opened.
 func (s *Service) Describe(api API) error {
-	document, err := fs.ReadFile(api.Documents, s.Spec.Name+".swagger.json")
-	if err != nil {
+	if err := s.document(api); err != nil {
 		return errors.Join(fmt.Errorf("the API's description: %w", err), s.Close())
 	}
-	s.API.OpenAPI = document
 	s.API.Register = api.Register
 	s.API.Gateway = append(s.API.Gateway, api.Gateway)
 	s.API.Created = api.Created
 	s.API.Rules = api.Rules
+	return nil
+}
+
+// document shows the API and the events to people, unless the configuration says no.
+func (s *Service) document(api API) error {
+	text, err := fs.ReadFile(api.Documents, s.Spec.Name+".json")
+	if err != nil {
+		return err
+	}
+	var described struct {
+		Info struct{ Title string }
+	}
+	if err := json.Unmarshal(text, &described); err != nil {
+		return err
+	}
+	asyncAPI, err := fs.ReadFile(api.Events, "asyncapi.json")
+	if err != nil {
+		return err
+	}
+	page, err := fs.ReadFile(api.Events, "events.html")
+	if err != nil {
+		return err
+	}
+	if !s.Config.showsDocs() {
+		return nil
+	}
+	s.API.OpenAPI = text
+	s.API.Docs = server.Docs{Title: described.Info.Title, Pages: []server.DocsPage{
+		{Name: "events", Link: "Events", Type: "text/html; charset=utf-8", Content: page},
+		{Name: "asyncapi.json", Link: "asyncapi.json", Type: "application/json", Content: asyncAPI},
+	}}
 	return nil
 }

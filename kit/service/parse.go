@@ -108,6 +108,9 @@ func allowed(t reflect.Type) string {
 	if t.String() == "time.Duration" {
 		return "a duration such as 500ms, 10s or 2h"
 	}
+	if t.Kind() == reflect.Pointer { // may be left out
+		t = t.Elem()
+	}
 	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"

@@ -1,9 +1,9 @@
-// Package openapi holds the OpenAPI 2.0 description of each service's REST interface, generated from its .proto files.
+// Package openapi holds the OpenAPI 3 description of each service's REST interface: generated from its .proto files, completed by overlay/.
 package openapi
 
 import "embed"
 
-// Files holds order.swagger.json, inventory.swagger.json, payment.swagger.json and notifier.swagger.json.
+// Files holds order.json, inventory.json, payment.json and notifier.json.
 //
-//go:embed *.swagger.json
+//go:embed *.json
 var Files embed.FS

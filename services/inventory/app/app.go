@@ -67,6 +67,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	methods := api.New(api.Config{DB: s.DB, Store: stock, ImportMaxRows: cfg.ImportMaxRows})
 	err = s.Describe(service.API{
 		Documents: openapi.Files,
+		Events:    schemas.Catalogue,
 		Register:  func(r grpc.ServiceRegistrar) { inventoryv1.RegisterInventoryServiceServer(r, methods) },
 		Gateway:   inventoryv1.RegisterInventoryServiceHandler,
 		Created:   []string{inventoryv1.InventoryService_CreateProduct_FullMethodName},

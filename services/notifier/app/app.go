@@ -68,6 +68,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	methods := api.New(s.DB)
 	err = s.Describe(service.API{
 		Documents: openapi.Files,
+		Events:    schemas.Catalogue,
 		Register:  func(r grpc.ServiceRegistrar) { notifierv1.RegisterNotifierServiceServer(r, methods) },
 		Gateway:   notifierv1.RegisterNotifierServiceHandler,
 		Rules:     service.Rules(access.Rules(notifierv1.File_orderflow_notifier_v1_notifier_service_proto)),

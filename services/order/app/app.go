@@ -96,6 +96,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	}
 	err = s.Describe(service.API{
 		Documents: openapi.Files,
+		Events:    schemas.Catalogue,
 		Register:  func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, methods) },
 		Gateway:   orderv1.RegisterOrderServiceHandler,
 		Created:   []string{orderv1.OrderService_CreateOrder_FullMethodName},

@@ -84,6 +84,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	methods := api.New(s.DB)
 	err = s.Describe(service.API{
 		Documents: openapi.Files,
+		Events:    schemas.Catalogue,
 		Register:  func(r grpc.ServiceRegistrar) { paymentv1.RegisterPaymentServiceServer(r, methods) },
 		Gateway:   paymentv1.RegisterPaymentServiceHandler,
 		Rules:     service.Rules(access.Rules(paymentv1.File_orderflow_payment_v1_payment_service_proto)),
