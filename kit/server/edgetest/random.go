@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -87,7 +88,7 @@ func (api API) Random(r *rand.Rand) Request {
 		lines = append(lines, pick(r, headers))
 	}
 	request.Header = strings.Join(lines, "\r\n")
-	if request.Method != "GET" || r.IntN(10) == 0 {
+	if request.Method != http.MethodGet || r.IntN(10) == 0 {
 		request.Body = api.body(r)
 	}
 	return request

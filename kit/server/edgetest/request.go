@@ -2,6 +2,7 @@
 package edgetest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -46,11 +47,11 @@ func (r Request) String() string {
 
 // Send sends the request on a connection of its own and returns all that comes back. An answer that is not over within the limit is an error.
 func Send(addr string, r Request, limit time.Duration) (string, error) {
-	conn, err := net.Dial("tcp", addr)
+	conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", addr)
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // what matters has been read
 	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		return "", err
 	}
