@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +58,13 @@ type server struct {
 	sync.Mutex
 	answers map[string][]answer
 	calls   []call
+}
+
+// heard are the calls so far.
+func (s *server) heard() []call {
+	s.Lock()
+	defer s.Unlock()
+	return slices.Clone(s.calls)
 }
 
 func serve(t *testing.T, answers map[string][]answer) (*server, *stripe.Client) {
@@ -161,17 +169,17 @@ func TestAPaymentThroughItsLife(t *testing.T) {
 		{"payment_intent": "pi_1", "amount": "250", "metadata[refund_id]": "r1", "metadata[operation]": "p1:refund:r1", "metadata[order_id]": "o1", "metadata[payment_id]": "p1"},
 	} {
 		for name, value := range want {
-			if got := s.calls[i].form.Get(name); got != value {
+			if got := s.heard()[i].form.Get(name); got != value {
 				t.Errorf("call %d: %s is %q, want %q", i, name, got, value)
 			}
 		}
-		if len(s.calls[i].form) != len(want) {
-			t.Errorf("call %d sends %v", i, s.calls[i].form)
+		if len(s.heard()[i].form) != len(want) {
+			t.Errorf("call %d sends %v", i, s.heard()[i].form)
 		}
 	}
 	for i, key := range []string{"p1:authorize", "p1:capture", "p1:void", "p1:refund:r1"} {
-		if s.calls[i].key != key {
-			t.Errorf("call %d has the key %q", i, s.calls[i].key)
+		if s.heard()[i].key != key {
+			t.Errorf("call %d has the key %q", i, s.heard()[i].key)
 		}
 	}
 }
@@ -229,8 +237,8 @@ func TestAnswers(t *testing.T) {
 			if text := fmt.Sprint(out.Cause); strings.Contains(text, "secret") || strings.Contains(text, "pm_card") || strings.Contains(text, "sk_test") {
 				t.Errorf("the cause tells too much: %s", text)
 			}
-			if len(s.calls) > 1 && c.answer.status != 0 {
-				t.Errorf("%d calls", len(s.calls))
+			if len(s.heard()) > 1 && c.answer.status != 0 {
+				t.Errorf("%d calls", len(s.heard()))
 			}
 		})
 	}
@@ -293,8 +301,8 @@ func TestLookUp(t *testing.T) {
 			if known != c.known || known && out.Result != c.want {
 				t.Errorf("%v, %+v", known, out)
 			}
-			if c.path == search && s.calls[0].form.Get("query") != "metadata['payment_id']:'p1'" {
-				t.Errorf("%v", s.calls[0].form)
+			if c.path == search && s.heard()[0].form.Get("query") != "metadata['payment_id']:'p1'" {
+				t.Errorf("%v", s.heard()[0].form)
 			}
 		})
 	}
@@ -344,10 +352,10 @@ func TestCurrencies(t *testing.T) {
 		p.Currency = c.currency
 		out := stripe.Perform(t.Context(), p, payment.Operation{Kind: payment.KindAuthorize, Key: "k", Amount: c.amount})
 		switch {
-		case c.sent == "" && (out.Result != payment.Refused || out.Code != "amount_not_chargeable" || len(s.calls) != 0):
+		case c.sent == "" && (out.Result != payment.Refused || out.Code != "amount_not_chargeable" || len(s.heard()) != 0):
 			t.Errorf("%d %s: %+v", c.amount, c.currency, out)
-		case c.sent != "" && (out.Result != payment.Succeeded || out.Amount != c.amount || s.calls[0].form.Get("amount") != c.sent):
-			t.Errorf("%d %s: %+v, %v", c.amount, c.currency, out, s.calls)
+		case c.sent != "" && (out.Result != payment.Succeeded || out.Amount != c.amount || s.heard()[0].form.Get("amount") != c.sent):
+			t.Errorf("%d %s: %+v, %v", c.amount, c.currency, out, s.heard())
 		}
 	}
 }
