@@ -21,12 +21,14 @@ type API struct {
 // Route is a method and a path with {parameters}.
 type Route struct{ Method, Path string }
 
-// ReadAPI takes routes and fields from an OpenAPI 2 document.
+// ReadAPI takes routes and fields from an OpenAPI 3 document.
 func ReadAPI(document []byte) (API, error) {
 	var doc struct {
-		Paths       map[string]map[string]json.RawMessage
-		Definitions map[string]struct {
-			Properties map[string]json.RawMessage
+		Paths      map[string]map[string]json.RawMessage
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]json.RawMessage
+			}
 		}
 	}
 	if err := json.Unmarshal(document, &doc); err != nil {
@@ -39,7 +41,7 @@ func ReadAPI(document []byte) (API, error) {
 		}
 	}
 	fields := map[string]bool{}
-	for _, definition := range doc.Definitions {
+	for _, definition := range doc.Components.Schemas {
 		for name := range definition.Properties {
 			fields[name] = true
 		}
