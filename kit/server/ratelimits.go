@@ -18,10 +18,10 @@ import (
 // RateLimits are requests a second and how many may come at once, for each user and for each client address; 0 is no limit. With Redis they
 // count for all replicas of the service together, without one for each.
 type RateLimits struct {
-	User         int `env:"RATE_LIMIT_USER" envDefault:"50"`
-	UserBurst    int `env:"RATE_LIMIT_USER_BURST" envDefault:"100"`
-	Address      int `env:"RATE_LIMIT_ADDRESS" envDefault:"200"` // an office or a mobile network may be one address
-	AddressBurst int `env:"RATE_LIMIT_ADDRESS_BURST" envDefault:"400"`
+	User         int `env:"RATE_LIMIT_USER" envDefault:"50" atLeast:"0"`
+	UserBurst    int `env:"RATE_LIMIT_USER_BURST" envDefault:"100" atLeast:"0"`
+	Address      int `env:"RATE_LIMIT_ADDRESS" envDefault:"200" atLeast:"0"` // an office or a mobile network may be one address
+	AddressBurst int `env:"RATE_LIMIT_ADDRESS_BURST" envDefault:"400" atLeast:"0"`
 
 	TrustedProxies []string `env:"TRUSTED_PROXIES"` // addresses and ranges that X-Forwarded-For is believed of
 }

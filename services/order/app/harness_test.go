@@ -51,7 +51,7 @@ func start(t *testing.T, change ...func(*app.Config)) *rig {
 		DatabaseURL: sqldbtest.SQLiteURL(t), DatabaseMigrate: true, SchemaRegistryURL: registry.URL(), SchemaRegister: true,
 		KafkaPartitions: 3, KafkaReplication: 1, ShutdownTimeout: 5 * time.Second,
 		Kafka:     kafka.Config{Bootstrap: "127.0.0.1:9"},
-		Server:    server.Config{HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0"},
+		Server:    server.Config{HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", MaxStreamsPerCaller: 1000}, // one user has all watchers
 		Auth:      r.issuer.Config(),
 		Telemetry: telemetry.Config{Output: io.Discard},
 	}}
