@@ -2,26 +2,23 @@
 package demo
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"orderflow.example/dev/catalogue"
 	"orderflow.example/dev/issuer"
 	"orderflow.example/dev/platform"
 	"orderflow.example/dev/rest"
-	inventoryv1 "orderflow.example/proto/gen/orderflow/inventory/v1"
 )
 
 // atOnce is how many calls the demonstration has under way.
 const atOnce = 16
 
-// Seed loads the built-in catalogue, except for what is there already, and tells how many products it loaded. They can
-// be ordered when it returns.
+// Seed loads the built-in catalogue and tells how many products are new. They can be ordered when it returns.
 func Seed(ctx context.Context, p *platform.Platform) (int, error) {
 	client, err := inventoryClient(p.Addresses, p.Issuer.Signer)
 	if err != nil {
@@ -46,34 +43,36 @@ func inventoryClient(a platform.Addresses, signer *issuer.Signer) (*rest.Client,
 	return rest.New(a.ByService["inventory"].REST, token), nil
 }
 
-// load creates the products that are not there yet, and tells how many those were.
+// load imports the products and tells how many of them were new. Those that are there already get the file's names and
+// prices; their stock stays.
 func load(ctx context.Context, client *rest.Client, products []catalogue.Product) (int, error) {
-	created := make([]bool, len(products))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for i, p := range products {
-		group.Go(func() error {
-			err := client.PostMessage(ctx, "/v1/products", &inventoryv1.CreateProductRequest{
-				ProductId: p.ID, Sku: p.SKU, Name: p.Name, Price: p.Price, Currency: p.Currency,
-				InitialStock: p.Stock, LowStockThreshold: p.LowStockThreshold,
-			}, &inventoryv1.Product{})
-			var refused *rest.Refused
-			if errors.As(err, &refused) && refused.Code == http.StatusConflict {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("product %s: %w", p.ID, err)
-			}
-			created[i] = true
-			return nil
-		})
+	var file bytes.Buffer
+	if err := catalogue.WriteProducts(&file, products); err != nil {
+		return 0, err
 	}
-	err := group.Wait()
-	n := 0
-	for _, c := range created {
-		if c {
-			n++
+	created, whole := 0, false
+	err := client.PostForLines(ctx, "/v1/products:import", "text/csv", file.Bytes(), func(line []byte) error {
+		var result importResult
+		if err := json.Unmarshal(line, &result); err != nil {
+			return fmt.Errorf("import of products: %w", err)
 		}
+		switch {
+		case result.Error != nil:
+			return fmt.Errorf("product %q: %s", result.ProductID, result.Error.Message)
+		case result.Summary != nil:
+			whole, created = true, result.Summary.Created
+		}
+		return nil
+	})
+	if err == nil && !whole {
+		err = errors.New("import of products: the answer is not whole")
 	}
-	return n, err
+	return created, err
+}
+
+// importResult is a line of an import's answer: what became of a product, or, last, of all.
+type importResult struct {
+	ProductID string
+	Error     *struct{ Message string }
+	Summary   *struct{ Created int }
 }

@@ -2,6 +2,7 @@
 package rest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -67,25 +68,24 @@ func (c *Client) Post(ctx context.Context, path string, body []byte, answer prot
 	return c.do(ctx, http.MethodPost, path, body, answer)
 }
 
-// PostMessage sends a message as JSON.
-func (c *Client) PostMessage(ctx context.Context, path string, body, answer proto.Message) error {
-	text, err := protojson.Marshal(body)
+// PostForLines sends a body of some type to path and hands over each line of the answer as it comes.
+func (c *Client) PostForLines(ctx context.Context, path, contentType string, body []byte, handle func(line []byte) error) error {
+	response, err := c.send(ctx, http.MethodPost, path, contentType, body)
 	if err != nil {
 		return err
 	}
-	return c.Post(ctx, path, text, answer)
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		if err := handle(lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
 }
 
 func (c *Client) do(ctx context.Context, method, path string, body []byte, answer proto.Message) error {
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Authorization", "Bearer "+c.token)
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	response, err := c.http.Do(request)
+	response, err := c.send(ctx, method, path, "application/json", body)
 	if err != nil {
 		return err
 	}
@@ -94,8 +94,27 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, answe
 	if err != nil {
 		return err
 	}
-	if response.StatusCode/100 != 2 {
-		return &Refused{Code: response.StatusCode, Body: string(text)}
-	}
 	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, answer)
+}
+
+// send returns an answer of 2xx, whose body is to be closed; any other is a Refused.
+func (c *Client) send(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	if body != nil {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := c.http.Do(request)
+	if err != nil || response.StatusCode/100 == 2 {
+		return response, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, err
+	}
+	return nil, &Refused{Code: response.StatusCode, Body: string(text)}
 }
