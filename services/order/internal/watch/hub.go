@@ -19,16 +19,19 @@ import (
 const (
 	// sweepEvery finds what no signal told of: a notification of another replica is a hint, which may be lost.
 	sweepEvery = time.Second
-	// A look is followed by a rest of nine times as long, so that looking takes a tenth of one connection at most.
+	// A look is followed by a rest of nine times as long, so that looking takes a tenth of one connection, as long as a
+	// look takes no more than a tenth of the longest rest.
 	shortestRest   = 10 * time.Millisecond
+	longestRest    = time.Second
 	restFactor     = 9
 	restAfterError = time.Second
 )
 
 // Hub wakes watchers. It runs while there are any.
 type Hub struct {
-	db  *sqldb.DB
-	log *slog.Logger
+	db    *sqldb.DB
+	log   *slog.Logger
+	sweep time.Duration
 
 	mu      sync.Mutex
 	watched map[string]map[*Watch]struct{} // by order
@@ -42,7 +45,7 @@ type Hub struct {
 // NewHub makes a hub and registers its metrics.
 func NewHub(db *sqldb.DB, log *slog.Logger, metrics prometheus.Registerer) (*Hub, error) {
 	h := &Hub{
-		db: db, log: log, watched: map[string]map[*Watch]struct{}{},
+		db: db, log: log, sweep: sweepEvery, watched: map[string]map[*Watch]struct{}{},
 		watchers: prometheus.NewGauge(prometheus.GaugeOpts{Name: "order_watchers", Help: "Streams that watch an order."}),
 		looks: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "order_watch_looks_total", Help: "Looks at the database for what changed among all watched orders.",
@@ -134,7 +137,7 @@ func (h *Hub) start() {
 }
 
 func (h *Hub) lookOut(ctx context.Context, wake <-chan struct{}) {
-	sweep := time.NewTicker(sweepEvery)
+	sweep := time.NewTicker(h.sweep)
 	defer sweep.Stop()
 	for {
 		select {
@@ -145,7 +148,7 @@ func (h *Hub) lookOut(ctx context.Context, wake <-chan struct{}) {
 		}
 		began := time.Now()
 		err := h.look(ctx)
-		rest := max(shortestRest, restFactor*time.Since(began))
+		rest := min(max(shortestRest, restFactor*time.Since(began)), longestRest)
 		if err != nil && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "watched orders could not be looked at; trying again", "error", err)
 			rest = restAfterError
