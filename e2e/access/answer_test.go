@@ -1,7 +1,9 @@
 package access
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,18 +135,28 @@ func (h overREST) do(ctx context.Context, base string, c restRequest, headers ..
 	return answer{code: code, message: body, text: body + "\n" + headerText(metadata.MD(response.Header))}, nil
 }
 
-// readAnswer reads a whole answer, and of a stream the first piece.
+// readAnswer reads a whole answer, and of server-sent events, which go on, the first.
 func readAnswer(response *http.Response) (string, error) {
-	if response.ContentLength < 0 && response.StatusCode == http.StatusOK {
-		piece := make([]byte, 64<<10)
-		n, err := response.Body.Read(piece)
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return string(piece[:n]), err
+	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		return nextEvent(bufio.NewScanner(response.Body))
 	}
 	body, err := io.ReadAll(response.Body)
 	return string(body), err
+}
+
+// nextEvent reads as far as the end of the next server-sent event.
+func nextEvent(lines *bufio.Scanner) (string, error) {
+	var event string
+	for lines.Scan() {
+		switch line := lines.Text(); {
+		case strings.HasPrefix(line, ":"), strings.HasPrefix(line, "retry:"): // of the connection
+		case line == "" && event != "":
+			return event, nil
+		case line != "":
+			event += line + "\n"
+		}
+	}
+	return "", fmt.Errorf("no further event: %w", cmp.Or(lines.Err(), io.EOF))
 }
 
 func headerText(headers metadata.MD) string {

@@ -27,6 +27,8 @@ type special struct {
 	request func(things) proto.Message
 	// prepare makes rows that a call may use up; nil: the usual ones do.
 	prepare func(*world) things
+	// sees is what the answer to those who may must hold.
+	sees string
 	// foreign is what a customer gets who names another's rows; OK: as the rule says.
 	foreign codes.Code
 }
@@ -65,7 +67,9 @@ var specials = map[string]special{
 			}
 		},
 		prepare: paid,
+		sees:    "changed",
 	},
+	"OrderService.WatchOrder":  {sees: "orderflow.order.v1.OrderPlaced"},
 	"OrderService.CancelOrder": {prepare: paid},
 	"OrderService.UpdateOrderStatus": {
 		request: func(th things) proto.Message {
@@ -87,6 +91,16 @@ var specials = map[string]special{
 			}
 		},
 	},
+	"InventoryService.ImportProducts": {
+		request: func(th things) proto.Message {
+			return &inventoryv1.ImportProductsRequest{Message: &inventoryv1.ImportProductsRequest_Row{Row: &inventoryv1.ImportRow{
+				Number: 1, Product: &inventoryv1.CreateProductRequest{ProductId: th.product, Sku: "SKU-" + th.product, Name: "Imported", Price: 1},
+			}}}
+		},
+		prepare: unborn,
+		sees:    "CREATED",
+	},
+	"InventoryService.ListStockAdjustments": {sees: "100000"}, // the lamp's initial stock
 	"InventoryService.AdjustStock": {
 		request: func(th things) proto.Message {
 			return &inventoryv1.AdjustStockRequest{ProductId: th.product, Delta: 1, Reason: "found"}

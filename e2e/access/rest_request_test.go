@@ -19,13 +19,12 @@ type restRequest struct {
 
 var variable = regexp.MustCompile(`\{([^}=]*)[^}]*\}`)
 
-// restCall writes a request as its RPC's first REST path wants it: variables in the path, then the body, and the rest
+// restCall writes a request as the first of its RPC's REST paths that it has the variables of wants it: variables in the path, then the body, and the rest
 // in the query.
 func restCall(r rpc, request proto.Message) (restRequest, error) {
 	if raw, ok := rawRoutes[rawName{r.service, r.full()}]; ok {
-		return raw.request, nil
+		return raw.request(raw, request)
 	}
-	b := r.bindings[0]
 	content, err := protojson.Marshal(request)
 	if err != nil {
 		return restRequest{}, err
@@ -34,6 +33,7 @@ func restCall(r rpc, request proto.Message) (restRequest, error) {
 	if err := json.Unmarshal(content, &fields); err != nil {
 		return restRequest{}, err
 	}
+	b := bindingFor(r, fields)
 	var failure error
 	call := restRequest{verb: b.verb, contentType: "application/json"}
 	call.path = variable.ReplaceAllStringFunc(b.path, func(v string) string {
@@ -68,6 +68,21 @@ func restCall(r rpc, request proto.Message) (restRequest, error) {
 		call.path += "?" + query.Encode()
 	}
 	return call, nil
+}
+
+// bindingFor is the first REST path whose variables the request has, else the first of all.
+func bindingFor(r rpc, fields map[string]any) binding {
+	for _, b := range r.bindings {
+		all := true
+		for _, v := range variable.FindAllStringSubmatch(b.path, -1) {
+			_, there := fields[jsonName(strings.Split(v[1], ".")[0])]
+			all = all && there
+		}
+		if all {
+			return b
+		}
+	}
+	return r.bindings[0]
 }
 
 // take removes a text from nested JSON.

@@ -71,6 +71,16 @@ func rpcs() []rpc {
 	return all
 }
 
+// named is the RPC Service.Method.
+func named(short string) rpc {
+	for _, r := range rpcs() {
+		if r.short() == short {
+			return r
+		}
+	}
+	panic("there is no RPC " + short)
+}
+
 func bindingsOf(method protoreflect.MethodDescriptor) []binding {
 	rule, _ := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
 	var all []binding

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,10 +30,19 @@ const (
 	bob      = "bob-23"
 
 	price = 7919 // of the product, for everybody to see
+
+	adasPieces, bobsPieces = 7, 3 // of an order
+)
+
+// What the orders of fill bring: two of ada's and one of bob's.
+var (
+	adasRevenue = strconv.Itoa(2 * adasPieces * price)
+	bobsRevenue = strconv.Itoa(bobsPieces * price)
+	allRevenue  = strconv.Itoa((2*adasPieces + bobsPieces) * price)
 )
 
 // hidden is what ada's orders hold and nobody else may see.
-var hidden = []string{adaName, "quenstedt", "secret.example", "Hidden Lane", "Billing Alley", "Zebulon", "opal ring", "55433"}
+var hidden = []string{adaName, "quenstedt", "secret.example", "Hidden Lane", "Billing Alley", "Zebulon", "opal ring", strconv.Itoa(adasPieces * price), adasRevenue}
 
 // things are the rows that requests name.
 type things struct {
@@ -90,11 +100,17 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// limitsOff lets one machine make all of the test's calls.
-var limitsOff = map[string]string{}
+// limitsOff lets one machine, and each of its users, make all of the test's calls at once.
+var limitsOff = map[string]string{
+	"RATE_LIMIT_ADDRESS": "0", "RATE_LIMIT_USER": "0", "MAX_UNPAID_ORDERS_PER_USER": "0", "MAX_STREAMS_PER_CALLER": "10000",
+}
 
 func (w *world) as(subject string, roles ...string) context.Context {
-	return metadata.AppendToOutgoingContext(w.Context(), "authorization", "Bearer "+w.token(subject, roles...))
+	return w.withToken(w.Context(), subject, roles...)
+}
+
+func (w *world) withToken(ctx context.Context, subject string, roles ...string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+w.token(subject, roles...))
 }
 
 // fill makes a product, orders of ada and bob, and with them payments and notifications.
@@ -128,7 +144,7 @@ func (w *world) fill() {
 // paidOrder places an order and waits until it is paid.
 func (w *world) paidOrder(user string) string {
 	w.Helper()
-	request := &orderv1.CreateOrderRequest{UserId: user, Items: []*orderv1.CreateOrderItem{{ProductId: "lamp", Quantity: 3}}}
+	request := &orderv1.CreateOrderRequest{UserId: user, Items: []*orderv1.CreateOrderItem{{ProductId: "lamp", Quantity: bobsPieces}}}
 	if user == ada {
 		request = adasOrder()
 	}
@@ -145,7 +161,7 @@ func (w *world) paidOrder(user string) string {
 
 func adasOrder() *orderv1.CreateOrderRequest {
 	return &orderv1.CreateOrderRequest{
-		UserId: ada, Items: []*orderv1.CreateOrderItem{{ProductId: "lamp", Quantity: 7}}, // 55433
+		UserId: ada, Items: []*orderv1.CreateOrderItem{{ProductId: "lamp", Quantity: adasPieces}},
 		ShippingAddress: "17 Hidden Lane", BillingAddress: "3 Billing Alley", Notes: "leave it with Zebulon", Metadata: `{"gift":"opal ring"}`,
 	}
 }
