@@ -3,6 +3,11 @@
 # Installs Debian's postgresql when it is missing.
 set -euo pipefail
 dir=$2
+free_port() {
+  local port
+  while port=$((20000 + RANDOM % 12000)); (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}
 bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
 as_postgres() { if [ "$(id -u)" = 0 ]; then su postgres -s /bin/sh -c "$1"; else sh -c "$1"; fi; }
 case $1 in
@@ -10,7 +15,7 @@ start)
   if [ -z "$(bin)" ]; then
     (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql) >&2
   fi
-  port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+  port=$(free_port)
   mkdir -p "$dir"
   [ "$(id -u)" != 0 ] || chown postgres "$dir"
   as_postgres "$(bin)/initdb -D $dir/data -A trust -U postgres >/dev/null" >&2

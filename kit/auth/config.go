@@ -60,6 +60,9 @@ func (c Config) check() error {
 		return fmt.Errorf("AUTH_MODE=%q: allowed are %s and %s", c.Mode, ModeOIDC, ModeNone)
 	}
 	issuer, err := url.Parse(c.Issuer)
+	if err == nil && issuer.User != nil {
+		return fmt.Errorf("AUTH_ISSUER=%q: a name or password in it would be shown in logs, and is not taken", issuer.Redacted())
+	}
 	if err != nil || (issuer.Scheme != "http" && issuer.Scheme != "https") || issuer.Host == "" {
 		return fmt.Errorf("AUTH_ISSUER=%q: needed with AUTH_MODE=%s, an http or https URL", c.Issuer, ModeOIDC)
 	}

@@ -182,6 +182,7 @@ func TestConfig(t *testing.T) {
 		{auth.Config{Mode: "off"}, []string{"AUTH_MODE", `"off"`, "oidc", "none"}},
 		{auth.Config{Mode: auth.ModeOIDC, Audience: "a"}, []string{"AUTH_ISSUER"}},
 		{auth.Config{Mode: auth.ModeOIDC, Issuer: "issuer.example", Audience: "a"}, []string{"AUTH_ISSUER", "issuer.example"}},
+		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://u:hunter2@issuer.example", Audience: "a"}, []string{"AUTH_ISSUER", "u:xxxxx@issuer.example"}},
 		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://issuer.example"}, []string{"AUTH_AUDIENCE"}},
 		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://issuer.example", Audience: "a", Algorithms: []string{"RS256", "HS256"}}, []string{"AUTH_ALGORITHMS", "HS256", "ES256"}},
 		{auth.Config{Mode: auth.ModeOIDC, Issuer: "https://issuer.example", Audience: "a", Algorithms: []string{"none"}}, []string{"AUTH_ALGORITHMS", "none"}},

@@ -57,6 +57,14 @@ func newCORS(origins []string) *cors.Cors {
 	})
 }
 
+// newOrigins keeps pages of other origins from changing anything where no token does, with AUTH_MODE=none; nil otherwise.
+func newOrigins(authenticated bool) *http.CrossOriginProtection {
+	if authenticated {
+		return nil
+	}
+	return http.NewCrossOriginProtection()
+}
+
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"orderflow.example/kit/auth"
 	"orderflow.example/kit/auth/authtest"
 	"orderflow.example/kit/server"
 )
@@ -146,5 +147,41 @@ func TestBrowserVariablesAreChecked(t *testing.T) {
 		if (err == nil) != (tt.want == "") || err != nil && (!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n")) {
 			t.Errorf("%v, want %q", err, tt.want)
 		}
+	}
+}
+
+// Without authentication a developer's own browser must not be the way in for any page.
+func TestNoAuthenticationKeepsPagesOut(t *testing.T) {
+	r := startOpts(t, nil, func(o *server.Options) {
+		verifier, err := auth.NewVerifier(auth.Config{Mode: auth.ModeNone}, o.Log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Verifier, o.Environment = verifier, "development"
+	})
+	ask := func(host string, headers ...string) (int, string) {
+		req, err := http.NewRequest(http.MethodPost, r.http+"/v1/shelves", strings.NewReader(behave("none")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		resp, body := r.do(req)
+		return resp.StatusCode, body
+	}
+	for _, own := range [][]string{nil, {"Origin", "http://localhost:8080"}, {"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost:8080"}} {
+		if code, body := ask("localhost:8080", own...); code != http.StatusCreated {
+			t.Errorf("%v: HTTP %d %s", own, code, body)
+		}
+	}
+	for _, foreign := range [][]string{{"Origin", "https://evil.example.com"}, {"Sec-Fetch-Site", "cross-site"}, {"Origin", "null"}} {
+		if code, body := ask("localhost:8080", foreign...); code != http.StatusForbidden || parseError(t, body).reason() != "CROSS_ORIGIN_REFUSED" {
+			t.Errorf("%v: HTTP %d %s", foreign, code, body)
+		}
+	}
+	if code, body := ask("evil.example.com:8080"); code != http.StatusMisdirectedRequest {
+		t.Errorf("a name pointed at loopback: HTTP %d %s", code, body)
 	}
 }

@@ -30,8 +30,10 @@ type rest struct {
 	docs    *docs
 	gateway *runtime.ServeMux
 	hosts   hosts
-	cors    *cors.Cors // nil: off
+	cors    *cors.Cors                  // nil: off
+	origins *http.CrossOriginProtection // nil: a token keeps other origins out
 
+	maxAge   time.Duration // of a connection; 0: any
 	patience time.Duration
 }
 
@@ -52,9 +54,11 @@ func newREST(cfg Config, opts Options, metrics *metrics, limits *rateLimits, con
 		openAPI: opts.OpenAPI,
 		docs:    docs,
 		gateway: gateway,
-		hosts:   newHosts(trimmed(cfg.AllowedHosts), opts.Environment),
+		hosts:   newHosts(trimmed(cfg.AllowedHosts), opts.Environment, opts.Verifier.Enabled()),
 		cors:    newCORS(trimmed(cfg.CORSOrigins)),
+		origins: newOrigins(opts.Verifier.Enabled()),
 
+		maxAge:   cfg.TLS.connectionAge(),
 		patience: cfg.ClientTimeout,
 	}, nil
 }
@@ -74,11 +78,19 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(requestIDHeader, id)
 	secure(w.Header())
 
+	if began, ok := r.Context().Value(connectedKey{}).(time.Time); ok && h.maxAge > 0 && time.Since(began) > h.maxAge {
+		w.Header().Set("Connection", "close") // HTTP/2 takes it for the end of the connection, too
+	}
+	defer h.tell(ctx, rec, r) // of an answer that is cut, too
 	rec.awaitBody(r)
 	h.serve(rec, r)
 	rec.begin()                // if nothing was written
 	rec.extend(2 * h.patience) // for what is still buffered, which net/http sends once it has read the rest of a body, or given up on it
-	took := time.Since(began)
+}
+
+// tell counts and logs a request.
+func (h *rest) tell(ctx context.Context, rec *recorder, r *http.Request) {
+	took := time.Since(rec.began)
 	h.metrics.countRequest(r.Method, rec.route, rec.status, took)
 	h.log.LogAttrs(ctx, slog.LevelInfo, "request",
 		slog.String("method", clip(r.Method)),
@@ -95,6 +107,12 @@ func (h *rest) serve(rec *recorder, r *http.Request) {
 	if !h.hosts.allow(r.Host) {
 		refuseHost(rec, r)
 		return
+	}
+	if h.origins != nil {
+		if err := h.origins.Check(r); err != nil {
+			writeError(rec, r, errs.New(errs.PermissionDenied, "CROSS_ORIGIN_REFUSED", "without authentication, no page of another origin may ask for this").Wrap(err))
+			return
+		}
 	}
 	if h.cors == nil {
 		h.route(rec, r)
@@ -134,6 +152,9 @@ func (h *rest) recovered(rec *recorder, r *http.Request) {
 	p := recover()
 	if p == nil {
 		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // the very value, by which a route cuts its answer and has told why
+		panic(p)
 	}
 	err := panicked(p)
 	h.log.ErrorContext(r.Context(), "request failed", "error", err)

@@ -123,6 +123,14 @@ func TestRouteErrors(t *testing.T) {
 	if err == nil {
 		t.Error("an answer that is not whole looks whole")
 	}
+	cut := func() bool { return strings.Count(r.log.String(), `"path":"/v1/feed"`) == 3 }
+	eventually(t, "the request is logged", cut)
+	if strings.Contains(r.log.String(), "abort Handler") {
+		t.Error("a cut that is meant is logged as a panic")
+	}
+	if _, text := r.get("/metrics"); !strings.Contains(text, `http_requests_total{code="200",method="GET",route="/v1/feed"} 1`) {
+		t.Error("an answer that was cut is not counted")
+	}
 }
 
 func TestRouteWithABadPath(t *testing.T) {

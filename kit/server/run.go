@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
+
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
@@ -55,7 +57,8 @@ func (s *Server) serveREST() error {
 	return s.rest.ServeTLS(s.listeners.http, "", "")
 }
 
-// stop drains in the order of the calls' way: REST first, as its calls run on gRPC; the admin port last, so that probes are answered to the end.
+// stop takes no new calls from anywhere, then drains: REST before the server inside that its calls run on, gRPC beside them; the admin port
+// last, so that probes are answered to the end.
 func (s *Server) stop(ctx context.Context) error {
 	s.readiness.stop()
 	s.drain()
@@ -63,26 +66,35 @@ func (s *Server) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ShutdownTimeout)
 	defer cancel()
 
+	outside := make(chan bool, 1)
+	go func() { outside <- gracefully(ctx, s.grpc) }()
 	var cut error
 	if err := s.rest.Shutdown(ctx); err != nil {
 		cut = fmt.Errorf("REST calls still running after %s were cut", s.cfg.ShutdownTimeout)
 		_ = s.rest.Close() // its error would be about connections that are being dropped
 	}
-	graceful := make(chan struct{})
-	go func() {
-		s.grpc.GracefulStop()
-		s.inner.GracefulStop()
-		close(graceful)
-	}()
-	select {
-	case <-graceful:
-	case <-ctx.Done():
+	inside := gracefully(ctx, s.inner)
+	if !<-outside || !inside {
 		cut = errors.Join(cut, fmt.Errorf("gRPC calls still running after %s were cut", s.cfg.ShutdownTimeout))
-		s.grpc.Stop()
-		s.inner.Stop()
-		<-graceful
 	}
 	return errors.Join(cut, s.hangUp(), s.admin.Close())
+}
+
+// gracefully stops a server once its calls have ended, or cuts them when ctx ends and returns false.
+func gracefully(ctx context.Context, server *grpc.Server) bool {
+	ended := make(chan struct{})
+	go func() {
+		server.GracefulStop()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return true
+	case <-ctx.Done():
+		server.Stop()
+		<-ended
+		return false
+	}
 }
 
 // mirrorReadiness keeps gRPC health the same as /health/ready, until the stop begins.

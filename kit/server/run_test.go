@@ -159,6 +159,16 @@ func TestStopFinishesRunningCalls(t *testing.T) {
 		}
 		return false
 	})
+	eventually(t, "no new gRPC calls", func() bool {
+		conn, err := net.Dial("tcp", r.grpc)
+		if err != nil {
+			return true
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+		return false
+	})
 	select {
 	case err := <-stopped:
 		t.Fatalf("stopped while calls were running: %v", err)

@@ -128,6 +128,9 @@ func (s *Server) assemble() error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.cfg.MaxStreamsPerConnection},
 		ErrorLog:          warnings(s.opts.Log),
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, connectedKey{}, time.Now())
+		},
 	}
 	if s.certificates != nil {
 		s.rest.TLSConfig = s.certificates.config()
@@ -158,7 +161,7 @@ func (s *Server) assembleGRPC(metrics *metrics) error {
 	outside := []grpc.ServerOption{
 		grpc.MaxConcurrentStreams(uint32(s.cfg.MaxStreamsPerConnection)), // not inside: all of REST shares one connection there
 		grpc.ConnectionTimeout(10 * time.Second),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionAge: s.cfg.TLS.connectionAge()}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	}
 	if s.certificates != nil {

@@ -18,7 +18,7 @@ func (s *Server) interceptors(metrics *metrics) ([]grpc.UnaryServerInterceptor, 
 	if err != nil {
 		return nil, nil, err
 	}
-	streams, err := newOpenStreams(s.cfg.MaxStreamsPerCaller, s.opts.Metrics)
+	streams, err := newOpenStreams(s.cfg.MaxStreamsPerCaller, s.limits.proxies, s.opts.Metrics)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -69,15 +69,16 @@ func (s endingStream) orEnd(do func() error) error {
 
 // openStreams bounds how many streams a caller has open at a time: each holds memory and wakes up for every change.
 type openStreams struct {
-	limit int
-	gauge prometheus.Gauge
+	limit   int
+	proxies proxies
+	gauge   prometheus.Gauge
 
 	mu   sync.Mutex
 	open map[string]int // by caller
 }
 
-func newOpenStreams(limit int, registry *prometheus.Registry) (*openStreams, error) {
-	o := &openStreams{limit: limit, open: map[string]int{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
+func newOpenStreams(limit int, proxies proxies, registry *prometheus.Registry) (*openStreams, error) {
+	o := &openStreams{limit: limit, proxies: proxies, open: map[string]int{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "grpc_streams_open", Help: "Streams that are open, those of REST included.",
 	})}
 	return o, registry.Register(o.gauge)
@@ -88,7 +89,7 @@ func (o *openStreams) bound(srv any, stream grpc.ServerStream, info *grpc.Stream
 	if isProbe(info.FullMethod) {
 		return handler(srv, stream)
 	}
-	caller := callerOf(stream.Context())
+	caller := o.callerOf(stream.Context())
 	if !o.enter(caller) {
 		return errs.New(errs.ResourceExhausted, "TOO_MANY_STREAMS", "%d streams are open already: end one first", o.limit).
 			With("limit", strconv.Itoa(o.limit)).Retry(5 * time.Second)
@@ -117,14 +118,14 @@ func (o *openStreams) leave(caller string) {
 	}
 }
 
-func callerOf(ctx context.Context) string {
+func (o *openStreams) callerOf(ctx context.Context) string {
 	if subject := auth.FromContext(ctx).Subject; subject != "" {
 		return "subject " + subject
 	}
-	address, ours := caller(ctx)
-	if ours { // the gateway adds who has called it as the last
-		chain := first(ctx, "x-forwarded-for")
-		address = strings.TrimSpace(chain[strings.LastIndexByte(chain, ',')+1:])
+	if _, ours := caller(ctx); ours { // the gateway adds who has called it as the last
+		chain := first(ctx, forwardedHeader)
+		last := strings.LastIndexByte(chain, ',')
+		return "address " + o.proxies.client(strings.TrimSpace(chain[last+1:]), []string{chain[:max(last, 0)]})
 	}
-	return "address " + address
+	return "address " + o.proxies.ofCall(ctx)
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	"orderflow.example/kit/server"
 	"orderflow.example/kit/server/internal/testpb"
@@ -81,8 +82,35 @@ func TestStreamsOfACaller(t *testing.T) {
 	}
 }
 
+// Behind a proxy of ours the callers without a token are told apart by what it says of them.
+func TestStreamsBehindAProxy(t *testing.T) {
+	r := start(t, func(c *server.Config) {
+		c.MaxStreamsPerCaller, c.RateLimits.TrustedProxies = 1, []string{"127.0.0.1"}
+	})
+	reflect := func(from string) error {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", from)
+		stream, err := reflectionpb.NewServerReflectionClient(r.conn()).ServerReflectionInfo(ctx)
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(&reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{}}); err != nil {
+			return err
+		}
+		_, err = stream.Recv()
+		return err
+	}
+	for _, from := range []string{"192.0.2.1", "192.0.2.2"} {
+		if err := reflect(from); err != nil {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+	if err := reflect("198.51.100.9, 192.0.2.1"); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("the second of one caller: %v", err)
+	}
+}
+
 func TestTimeOfAStream(t *testing.T) {
-	r := start(t, func(c *server.Config) { c.MaxStreamTime = 50 * time.Millisecond })
+	r := start(t, func(c *server.Config) { c.MaxStreamTime = 500 * time.Millisecond })
 	stream, err := r.watch(t.Context(), "u1", "1")
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,18 @@ type TLSConfig struct {
 	ReloadEvery  time.Duration `env:"TLS_RELOAD_EVERY" envDefault:"10s" atLeast:"1ms"` // between two looks at the files
 }
 
+// connectionAge is how long a connection may last. A client certificate is looked at when a connection begins: who showed one of an authority
+// that is no longer trusted is asked again after this time. 0, any time, without client certificates.
+func (c TLSConfig) connectionAge() time.Duration {
+	if c.ClientCAFile == "" {
+		return 0
+	}
+	return 30 * time.Minute
+}
+
+// connectedKey is where a request's context has when its connection began.
+type connectedKey struct{}
+
 func (c TLSConfig) enabled() bool { return c.CertFile != "" }
 
 // validate reads the files, too. The error is one line that names a variable and its value; a key is never shown.

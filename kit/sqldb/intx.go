@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -95,9 +96,18 @@ func (db *DB) oncePostgres(ctx context.Context, fn func(ctx context.Context, tx 
 	}
 	finished = true
 	if err := begun.Commit(); err != nil {
-		_, answered := sqlState(err)
-		tx.inDoubt = !answered && !errors.Is(err, pgx.ErrTxCommitRollback)
+		tx.inDoubt = commitInDoubt(err)
 		return tx, fmt.Errorf("commit: %w", err)
 	}
 	return tx, nil
+}
+
+// commitInDoubt tells whether a COMMIT that failed so may have been done all the same: the server has not answered, or it was told to stop
+// (class 57) or lost its connection (class 08) while it waited for its replicas, after its own commit.
+func commitInDoubt(err error) bool {
+	if errors.Is(err, pgx.ErrTxCommitRollback) {
+		return false
+	}
+	state, answered := sqlState(err)
+	return !answered || strings.HasPrefix(state, "57") || strings.HasPrefix(state, "08")
 }
