@@ -28,7 +28,7 @@ for service in "${services[@]}"; do
   buf generate --path "orderflow/$service" --template "{
     version: v2,
     plugins: [{local: protoc-gen-openapiv2, out: $work, opt: [
-      allow_merge=true, merge_file_name=$service, openapi_naming_strategy=simple, disable_default_errors=true]}]}"
+      allow_merge=true, merge_file_name=$service, openapi_naming_strategy=simple, disable_default_errors=true, allow_patch_feature=false]}]}"
 done
 buf build -o "$work/image.binpb"
 (cd .. && GOWORK='' GOFLAGS='' go run ./tools/openapi -image "$work/image.binpb" -swagger "$work" \

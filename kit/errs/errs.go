@@ -38,6 +38,7 @@ type Error struct {
 	Fields     []Field
 	Metadata   map[string]string // facts a program may use, such as {"status": "SHIPPED"}
 	RetryAfter time.Duration     // 0: says nothing about a retry; see RetryDelay
+	Lasting    bool              // no retry of the same call can succeed, whatever the code suggests
 
 	cause error
 }
@@ -114,13 +115,20 @@ func (e *Error) Retry(after time.Duration) *Error {
 	return c
 }
 
+// NoRetry returns a copy that invites to no retry: the same call can't succeed.
+func (e *Error) NoRetry() *Error {
+	c := e.copy()
+	c.Lasting = true
+	return c
+}
+
 // retryDelay is for errors that invite to a retry without saying when.
 const retryDelay = time.Second
 
 // RetryDelay is when a retry makes sense, 0 when none does: what the error says, or a second for the codes that stand for a
 // passing condition.
 func (e *Error) RetryDelay() time.Duration {
-	if e.RetryAfter > 0 || e.Reason == ReasonBodyTooLarge {
+	if e.RetryAfter > 0 || e.Lasting || e.Reason == ReasonBodyTooLarge {
 		return e.RetryAfter
 	}
 	switch e.Code {

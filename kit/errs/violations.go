@@ -12,13 +12,26 @@ import (
 func fieldsOf(err *protovalidate.ValidationError) []Field {
 	fields := make([]Field, 0, len(err.Violations))
 	for _, v := range err.Violations {
+		name := jsonPath(v.Proto.GetField().GetElements())
+		if name == "" {
+			name = fieldOfRule(v.Proto.GetRuleId())
+		}
 		fields = append(fields, Field{
-			Name:        jsonPath(v.Proto.GetField().GetElements()),
+			Name:        name,
 			Rule:        v.Proto.GetRuleId(),
 			Description: v.Proto.GetMessage(),
 		})
 	}
 	return fields
+}
+
+// fieldOfRule is what a rule of a whole message is about: by convention its id is the field's path, a dot, and the rule.
+func fieldOfRule(id string) string {
+	last := strings.LastIndexByte(id, '.')
+	if last < 0 || strings.HasPrefix(id, "message.") { // protovalidate's own
+		return ""
+	}
+	return lowerCamel(id[:last])
 }
 
 // jsonPath writes a field path in JSON names: items[0].unitPrice, labels["a"].

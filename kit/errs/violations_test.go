@@ -20,7 +20,6 @@ func TestViolationsBecomeFields(t *testing.T) {
 		path []*validate.FieldPathElement
 		want string
 	}{
-		{nil, ""},
 		{[]*validate.FieldPathElement{name("shipping_address_2nd")}, "shippingAddress2nd"},
 		{[]*validate.FieldPathElement{with(name("items"), func(e *validate.FieldPathElement) { e.SetIndex(3) }), name("unit_price")}, "items[3].unitPrice"},
 		{[]*validate.FieldPathElement{with(name("by_name"), func(e *validate.FieldPathElement) { e.SetStringKey(`a"b`) }), name("x")}, `byName["a\"b"].x`},
@@ -35,6 +34,15 @@ func TestViolationsBecomeFields(t *testing.T) {
 		e := From(err)
 		if e.Code != InvalidArgument || len(e.Fields) != 1 || e.Fields[0] != (Field{Name: tt.want, Rule: "int32.lte", Description: "must be small"}) {
 			t.Errorf("%+v, want %s", e, tt.want)
+		}
+	}
+}
+
+func TestRuleOfAMessageNamesItsField(t *testing.T) {
+	for id, want := range map[string]string{"product.unit_price.above_zero": "product.unitPrice", "carrier.only_when_shipped": "carrier", "message.oneof": "", "plain": ""} {
+		err := &protovalidate.ValidationError{Violations: []*protovalidate.Violation{{Proto: &validate.Violation{RuleId: proto.String(id)}}}}
+		if e := From(err); len(e.Fields) != 1 || e.Fields[0].Name != want {
+			t.Errorf("%s: %+v, want %s", id, e.Fields, want)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (c Condition) Check(tag, what string) error {
 	if c.Holds(tag) {
 		return nil
 	}
-	return errs.New(errs.Aborted, "ETAG_MISMATCH", "%s has changed: its etag is %s now", what, tag).With("etag", tag)
+	return errs.New(errs.Aborted, "ETAG_MISMATCH", "%s has changed: its etag is %s now", what, tag).With("etag", tag).NoRetry()
 }
 
 // parse reads #entity-tag of RFC 9110: [W/]"…", separated by commas, empty elements passed over. ok is false when it is

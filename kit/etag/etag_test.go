@@ -58,7 +58,7 @@ func TestIfMatch(t *testing.T) {
 		if c.holds != (err == nil) {
 			t.Errorf("%q: %v", c.headers, err)
 		}
-		if err != nil && (!errors.As(err, &refused) || refused.Code != errs.Aborted || refused.Metadata["etag"] != `"7"`) {
+		if err != nil && (!errors.As(err, &refused) || refused.Code != errs.Aborted || refused.Metadata["etag"] != `"7"` || refused.RetryDelay() != 0) {
 			t.Errorf("%q: %v", c.headers, err)
 		}
 	}

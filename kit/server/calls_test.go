@@ -257,7 +257,7 @@ func TestAccessLog(t *testing.T) {
 	}
 	eventually(t, "both lines", func() bool { return len(r.log.lines(t, "request")) == 1 && len(r.log.lines(t, "call")) == 1 })
 	rest := r.log.lines(t, "request")[0]
-	if rest["method"] != "GET" || rest["path"] != "/v1/shelves/none" || rest["status"] != 404.0 || rest["address"] != "127.0.0.1" || len(rest["user_agent"].(string)) != 200 {
+	if rest["method"] != "GET" || rest["path"] != "/v1/shelves/none" || rest["status"] != 400.0 || rest["address"] != "127.0.0.1" || len(rest["user_agent"].(string)) != 200 {
 		t.Errorf("%v", rest)
 	}
 	call := r.log.lines(t, "call")[0]

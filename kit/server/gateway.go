@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -31,8 +34,9 @@ var headersOut = map[string]string{
 	"idempotent-replayed": "Idempotent-Replayed",
 }
 
-func newGateway(cfg Config, opts Options, conn *grpc.ClientConn) (*runtime.ServeMux, error) {
+func newGateway(cfg Config, opts Options, methods []string, conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 	kinds := routeKinds{}
+	kinds.bindings(methods, cfg.MaxBodyBytes)
 	var mux *runtime.ServeMux
 	mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newJSONCodec()),
@@ -107,9 +111,13 @@ func onRoute(cfg Config, kinds routeKinds) runtime.Middleware {
 				writeError(w, r, errBodyTooLarge(kind.maxBytes))
 				return
 			}
+			if err := kind.checkQuery(r.URL.RawQuery); err != nil {
+				writeError(w, r, err)
+				return
+			}
 			for name, value := range params {
 				if !utf8.ValidString(value) {
-					writeError(w, r, errs.Invalid(errs.Field{Name: name, Rule: ruleType, Description: "is not valid UTF-8"}))
+					writeError(w, r, errs.Invalid(errs.Field{Name: jsonName(name), Rule: ruleType, Description: "is not valid UTF-8"}))
 					return
 				}
 			}
@@ -120,6 +128,28 @@ func onRoute(cfg Config, kinds routeKinds) runtime.Middleware {
 		}
 	}
 }
+
+// checkQuery refuses parameters where none is taken. Where some are, the parser of the query knows them.
+func (k kindOfRoute) checkQuery(query string) error {
+	if !k.noQuery || query == "" {
+		return nil
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return errs.New(errs.InvalidArgument, "MALFORMED_PATH", "the query is malformed")
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		return errs.Invalid(errs.Field{Name: clip(name), Rule: ruleUnknownField, Description: "is not a parameter of this request"})
+	}
+	return nil
+}
+
+// jsonName writes the name of a path parameter as JSON has it: order.id, orderId.
+func jsonName(name string) string {
+	return afterUnderscore.ReplaceAllStringFunc(name, func(part string) string { return strings.ToUpper(part[1:]) })
+}
+
+var afterUnderscore = regexp.MustCompile(`_[a-z]`)
 
 // errEncoded refuses a compressed body: limits count what is sent, and a small body that unfolds to a huge one is an old trick.
 var errEncoded = errs.New(errs.InvalidArgument, "UNSUPPORTED_CONTENT_ENCODING", "the body must be sent as it is, without a Content-Encoding")

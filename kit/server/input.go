@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"orderflow.example/kit/errs"
 )
 
@@ -62,10 +64,11 @@ type limitedBody struct {
 	io.ReadCloser
 	conn  *http.ResponseController
 	grace time.Duration // for each read; 0: the limit is for the whole
+	fixed []protoreflect.Name
 }
 
 func limitBody(w http.ResponseWriter, body io.ReadCloser, kind kindOfRoute, patience time.Duration) limitedBody {
-	b := limitedBody{ReadCloser: http.MaxBytesReader(w, body, kind.maxBytes), conn: http.NewResponseController(w)}
+	b := limitedBody{ReadCloser: http.MaxBytesReader(w, body, kind.maxBytes), conn: http.NewResponseController(w), fixed: kind.fixed}
 	b.extend(patience)
 	if kind.upload {
 		b.grace = patience

@@ -224,3 +224,29 @@ func detailsOf(s *status.Status) (reason string, fields []string) {
 	}
 	return reason, fields
 }
+
+// What the generated code would pass over without a word is refused: the call would not do what its caller wrote.
+func TestParametersAndFieldsThatAreNotRead(t *testing.T) {
+	r := start(t)
+	for _, tt := range []struct {
+		method, path, body, field string
+	}{
+		{http.MethodPost, "/v1/shelves?dryRun=true", behave("none"), "dryRun"},
+		{http.MethodPost, "/v1/shelves?behaviour=none", behave("none"), "behaviour"},
+		{http.MethodGet, "/v1/shelves/1?id=2", "", "id"},
+		{http.MethodGet, "/v1/shelves/1?x=2", "", "x"},
+		{http.MethodPut, "/v1/shelves/1?shelf.length=2", `{"length":"1"}`, "shelf.length"},
+		{http.MethodPut, "/v1/shelves/1?id=2", `{"length":"1"}`, "id"},
+		{http.MethodPost, "/v1/rooms/r1/shelves", `{"books":[` + book + `],"room":"r2"}`, "room"},
+		{http.MethodPost, "/v1/rooms/%ff/shelves", `{"books":[` + book + `]}`, "room"},
+	} {
+		headers := []string{"Authorization", r.bearer()}
+		if tt.body != "" {
+			headers = append(headers, "Content-Type", "application/json")
+		}
+		resp, body := r.request(tt.method, tt.path, tt.body, headers...)
+		if e := parseError(t, body); resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, `"field":"`+tt.field+`"`) {
+			t.Errorf("%s %s: HTTP %d %s %v", tt.method, tt.path, resp.StatusCode, body, e)
+		}
+	}
+}

@@ -60,6 +60,11 @@ func (c *jsonCodec) NewDecoder(r io.Reader) runtime.Decoder {
 		if err != nil {
 			return explain(err.Error(), body)
 		}
+		if limited, ok := r.(limitedBody); ok {
+			if message, ok := v.(proto.Message); ok {
+				return fieldFromPath(message, limited.fixed)
+			}
+		}
 		return nil
 	})
 }

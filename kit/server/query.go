@@ -41,6 +41,9 @@ func (q strictQuery) Parse(message proto.Message, values url.Values, filter *uti
 		if !isField(message.ProtoReflect().Descriptor(), strings.Split(mapKey.ReplaceAllString(key, ""), ".")) {
 			return badField(key, ruleUnknownField, "is not a parameter of this request")
 		}
+		if filter.HasCommonPrefix(textNames(message.ProtoReflect().Descriptor(), strings.Split(key, "."))) { // the parser would pass over it
+			return badField(key, ruleUnknownField, "is given by the path or the body, and is not a parameter of this request")
+		}
 		if !utf8.ValidString(key) || !utf8.ValidString(strings.Join(texts, "")) {
 			return badField(key, ruleType, "is not valid UTF-8")
 		}
@@ -76,6 +79,21 @@ func isField(message protoreflect.MessageDescriptor, path []string) bool {
 		message = field.Message()
 	}
 	return true
+}
+
+// textNames writes a field's path, which isField has found, in the names of the .proto.
+func textNames(message protoreflect.MessageDescriptor, path []string) []string {
+	names := make([]string, 0, len(path))
+	for _, name := range path {
+		name = mapKey.ReplaceAllString(name, "")
+		field := message.Fields().ByJSONName(name)
+		if field == nil {
+			field = message.Fields().ByTextName(name)
+		}
+		names = append(names, string(field.Name()))
+		message = field.Message()
+	}
+	return names
 }
 
 // spellMasks writes the paths of masks as the fields are called in the .proto. Proto3 JSON has them in lowerCamelCase, and the gateway takes

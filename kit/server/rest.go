@@ -37,8 +37,8 @@ type rest struct {
 	patience time.Duration
 }
 
-func newREST(cfg Config, opts Options, metrics *metrics, limits *rateLimits, conn *grpc.ClientConn) (*rest, error) {
-	gateway, err := newGateway(cfg, opts, conn)
+func newREST(cfg Config, opts Options, metrics *metrics, limits *rateLimits, methods []string, conn *grpc.ClientConn) (*rest, error) {
+	gateway, err := newGateway(cfg, opts, methods, conn)
 	if err != nil {
 		return nil, err
 	}

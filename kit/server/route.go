@@ -10,6 +10,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"orderflow.example/kit/errs"
 )
@@ -40,6 +41,8 @@ type kindOfRoute struct {
 	accepts  []string
 	maxBytes int64
 	upload   bool
+	noQuery  bool                // it takes no query parameter
+	fixed    []protoreflect.Name // fields that the path gives, and the body must not
 }
 
 type routeKinds map[string]kindOfRoute // by method and pattern

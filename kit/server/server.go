@@ -116,7 +116,7 @@ func (s *Server) assemble() error {
 		return err
 	}
 	s.hangUp = sync.OnceValue(gateway.Close)
-	rest, err := newREST(s.cfg, s.opts, metrics, s.limits, gateway)
+	rest, err := newREST(s.cfg, s.opts, metrics, s.limits, slices.Collect(maps.Keys(s.methods)), gateway)
 	if err != nil {
 		return err
 	}

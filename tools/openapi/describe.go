@@ -130,6 +130,9 @@ func texts(summary, description string, rule access) (string, string) {
 func (d describer) parameters(o *openapi3.Operation, method protoreflect.MethodDescriptor, said operationOverlay) {
 	for _, parameter := range o.Parameters {
 		p := parameter.Value
+		if p.Name == "updateMask" {
+			p.Required = false // the gateway makes it of the body's fields
+		}
 		if field := fieldAt(method.Input(), p.Name); field != nil && p.Schema != nil && p.Schema.Ref == "" {
 			limitField(p.Schema.Value, field)
 		}

@@ -125,6 +125,9 @@ func TestUpdateOfAVersionThatHasGone(t *testing.T) {
 	if code != http.StatusConflict {
 		t.Errorf("%d %v", code, answer)
 	}
+	if code, _, answer = r.rest("POST", "/v1/products/p1:adjustStock", token, `{"delta":"1","reason":"found"}`, "If-Match", `"1"`); code != 409 {
+		t.Errorf("stock of a version that is gone: %d %v", code, answer)
+	}
 	code, etag, answer := r.rest("PATCH", "/v1/products/p1", token, `{"name":"over REST"}`, "If-Match", `"4"`)
 	if code != http.StatusOK || answer["name"] != "over REST" || etag != `"5"` {
 		t.Errorf("%d %v %s", code, answer, etag)

@@ -684,9 +684,9 @@ const file_test_proto_rawDesc = "" +
 	"\x06Filter\x12\x1b\n" +
 	"\troom_name\x18\x01 \x01(\tR\broomName\"M\n" +
 	"\x13ListShelvesResponse\x126\n" +
-	"\ashelves\x18\x01 \x03(\v2\x1c.orderflow.kit.test.v1.ShelfR\ashelves2\xad\x06\n" +
-	"\fShelfService\x12n\n" +
-	"\vCreateShelf\x12).orderflow.kit.test.v1.CreateShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"\x16\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/shelves\x12j\n" +
+	"\ashelves\x18\x01 \x03(\v2\x1c.orderflow.kit.test.v1.ShelfR\ashelves2\xcd\x06\n" +
+	"\fShelfService\x12\x8d\x01\n" +
+	"\vCreateShelf\x12).orderflow.kit.test.v1.CreateShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"5\x82\xd3\xe4\x93\x02/:\x01*Z\x1d:\x01*\"\x18/v1/rooms/{room}/shelves\"\v/v1/shelves\x12j\n" +
 	"\bGetShelf\x12&.orderflow.kit.test.v1.GetShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/shelves/{id}\x12w\n" +
 	"\vUpdateShelf\x12).orderflow.kit.test.v1.UpdateShelfRequest\x1a\x1c.orderflow.kit.test.v1.Shelf\"\x1f\x82\xd3\xe4\x93\x02\x19:\x05shelf\x1a\x10/v1/shelves/{id}\x12{\n" +
 	"\n" +

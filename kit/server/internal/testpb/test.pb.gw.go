@@ -62,6 +62,61 @@ func local_request_ShelfService_CreateShelf_0(ctx context.Context, marshaler run
 	return msg, metadata, err
 }
 
+func request_ShelfService_CreateShelf_1(ctx context.Context, marshaler runtime.Marshaler, client ShelfServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq CreateShelfRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["room"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "room")
+	}
+	if protoReq.Place == nil {
+		protoReq.Place = &CreateShelfRequest_Room{}
+	} else if _, ok := protoReq.Place.(*CreateShelfRequest_Room); !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "expect type: *CreateShelfRequest_Room, but: %t\n", protoReq.Place)
+	}
+	protoReq.Place.(*CreateShelfRequest_Room).Room, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "room", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.CreateShelf(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ShelfService_CreateShelf_1(ctx context.Context, marshaler runtime.Marshaler, server ShelfServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq CreateShelfRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["room"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "room")
+	}
+	if protoReq.Place == nil {
+		protoReq.Place = &CreateShelfRequest_Room{}
+	} else if _, ok := protoReq.Place.(*CreateShelfRequest_Room); !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "expect type: *CreateShelfRequest_Room, but: %t\n", protoReq.Place)
+	}
+	protoReq.Place.(*CreateShelfRequest_Room).Room, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "room", err)
+	}
+	msg, err := server.CreateShelf(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_ShelfService_GetShelf_0(ctx context.Context, marshaler runtime.Marshaler, client ShelfServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq GetShelfRequest
@@ -317,6 +372,26 @@ func RegisterShelfServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		}
 		forward_ShelfService_CreateShelf_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ShelfService_CreateShelf_1, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/orderflow.kit.test.v1.ShelfService/CreateShelf", runtime.WithHTTPPathPattern("/v1/rooms/{room}/shelves"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ShelfService_CreateShelf_1(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ShelfService_CreateShelf_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ShelfService_GetShelf_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -461,6 +536,23 @@ func RegisterShelfServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		}
 		forward_ShelfService_CreateShelf_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ShelfService_CreateShelf_1, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/orderflow.kit.test.v1.ShelfService/CreateShelf", runtime.WithHTTPPathPattern("/v1/rooms/{room}/shelves"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ShelfService_CreateShelf_1(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ShelfService_CreateShelf_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ShelfService_GetShelf_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -551,6 +643,7 @@ func RegisterShelfServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 
 var (
 	pattern_ShelfService_CreateShelf_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "shelves"}, ""))
+	pattern_ShelfService_CreateShelf_1 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "rooms", "room", "shelves"}, ""))
 	pattern_ShelfService_GetShelf_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "shelves", "id"}, ""))
 	pattern_ShelfService_UpdateShelf_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "shelves", "id"}, ""))
 	pattern_ShelfService_PatchShelf_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "shelves", "shelf.id"}, ""))
@@ -560,6 +653,7 @@ var (
 
 var (
 	forward_ShelfService_CreateShelf_0 = runtime.ForwardResponseMessage
+	forward_ShelfService_CreateShelf_1 = runtime.ForwardResponseMessage
 	forward_ShelfService_GetShelf_0    = runtime.ForwardResponseMessage
 	forward_ShelfService_UpdateShelf_0 = runtime.ForwardResponseMessage
 	forward_ShelfService_PatchShelf_0  = runtime.ForwardResponseMessage

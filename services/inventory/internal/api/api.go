@@ -92,9 +92,17 @@ func (s *Server) UpdateProduct(ctx context.Context, req *inventoryv1.UpdateProdu
 	})
 }
 
-// AdjustStock adds pieces to the stock or takes them away.
+// AdjustStock adds pieces to the stock or takes them away. With If-Match it does so only to the version that the caller
+// has seen.
 func (s *Server) AdjustStock(ctx context.Context, req *inventoryv1.AdjustStockRequest) (*inventoryv1.Product, error) {
+	ifMatch, err := etag.IfMatch(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return s.change(ctx, req, req.GetProductId(), func(p *inventory.Product, work *store.Work) ([]inventory.Event, error) {
+		if err := checkVersion(p, ifMatch); err != nil {
+			return nil, err
+		}
 		return inventory.Adjust(p, req.GetDelta(), req.GetReason(), auth.FromContext(ctx).Subject, work.Now())
 	})
 }

@@ -63,7 +63,7 @@ func (r *importRows) receive(first *inventoryv1.ImportProductsRequest) {
 		switch message := next.GetMessage().(type) {
 		case *inventoryv1.ImportProductsRequest_Row:
 			if count++; count > r.limit {
-				r.err = errs.New(errs.ResourceExhausted, "IMPORT_TOO_LONG", "an import has at most %d rows", r.limit).With("limit", strconv.Itoa(r.limit))
+				r.err = errs.New(errs.ResourceExhausted, "IMPORT_TOO_LONG", "an import has at most %d rows", r.limit).With("limit", strconv.Itoa(r.limit)).NoRetry()
 				return
 			}
 			select {

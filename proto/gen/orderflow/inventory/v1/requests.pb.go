@@ -771,13 +771,13 @@ const file_orderflow_inventory_v1_requests_proto_rawDesc = "" +
 	"\bproducts\x18\x01 \x03(\v2\x1f.orderflow.inventory.v1.ProductR\bproducts\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xf5\x03\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xd8\x03\n" +
 	"\x14UpdateProductRequest\x12D\n" +
 	"\aproduct\x18\x01 \x01(\v2\x1f.orderflow.inventory.v1.ProductB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aproduct\x12\x82\x01\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskBE\xe0A\x02\xbaH?\xc8\x01\x01\xe2\x019\x12\x04name\x12\vdescription\x12\x05price\x12\x13low_stock_threshold\x12\barchivedR\n" +
-	"updateMask:\x91\x02\xbaH\x8d\x02\x1a\x83\x01\n" +
-	"\x16product.name.not_empty\x12\x1eproduct.name must not be empty\x1aI!this.update_mask.paths.exists(p, p == 'name') || this.product.name != ''\x1a\x84\x01\n" +
-	"\x18product.price.above_zero\x12\x1dproduct.price must be above 0\x1aI!this.update_mask.paths.exists(p, p == 'price') || this.product.price > 0\"\xeb\x01\n" +
+	"updateMask:\xf4\x01\xbaH\xf0\x01\x1av\n" +
+	"\x16product.name.not_empty\x12\x11must not be empty\x1aI!this.update_mask.paths.exists(p, p == 'name') || this.product.name != ''\x1av\n" +
+	"\x18product.price.above_zero\x12\x0fmust be above 0\x1aI!this.update_mask.paths.exists(p, p == 'price') || this.product.price > 0\"\xeb\x01\n" +
 	"\x12AdjustStockRequest\x12>\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\tproductId\x12b\n" +

@@ -1146,7 +1146,7 @@ const file_orderflow_order_v1_requests_proto_rawDesc = "" +
 	"\x12CancelOrderRequest\x12:\n" +
 	"\border_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\aorderId\x12,\n" +
 	"\x06reason\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
-	"^[^\\x00]*$R\x06reason\"\xb0\x04\n" +
+	"^[^\\x00]*$R\x06reason\"\xb3\x04\n" +
 	"\x18UpdateOrderStatusRequest\x12:\n" +
 	"\border_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\aorderId\x12\x9c\x01\n" +
 	"\x06status\x18\x02 \x01(\x0e2%.orderflow.order.v1.OrderStatus.ValueB]\xe0A\x02\xbaHW\xba\x01T\n" +
@@ -1156,8 +1156,8 @@ const file_orderflow_order_v1_requests_proto_rawDesc = "" +
 	"\x0ftracking_number\x18\x04 \x01(\tB\x13\xbaH\x10r\x0e\x18d2\n" +
 	"^[^\\x00]*$R\x0etrackingNumber\x12,\n" +
 	"\x06reason\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
-	"^[^\\x00]*$R\x06reason:\x9d\x01\xbaH\x99\x01\x1a\x96\x01\n" +
-	"\x19carrier.only_when_shipped\x121carrier and tracking_number go with SHIPPED alone\x1aFthis.status == 5 || (this.carrier == '' && this.tracking_number == '')\"\xaf\x01\n" +
+	"^[^\\x00]*$R\x06reason:\xa0\x01\xbaH\x9c\x01\x1a\x99\x01\n" +
+	"\x19carrier.only_when_shipped\x124goes with SHIPPED alone, as the tracking number does\x1aFthis.status == 5 || (this.carrier == '' && this.tracking_number == '')\"\xaf\x01\n" +
 	"\x12RefundOrderRequest\x12:\n" +
 	"\border_id\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\aorderId\x12$\n" +
 	"\x06amount\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00H\x00R\x06amount\x88\x01\x01\x12,\n" +
