@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	stripego "github.com/stripe/stripe-go/v82"
 
@@ -45,22 +46,44 @@ func classify(ctx context.Context, err error, sent bool) error {
 	return failed
 }
 
+// misconfigured are the codes of a key that is of another account or mode than the customer's means of payment, or of the
+// wrong kind: an operator's mistake, for which nobody's payment is declined.
+var misconfigured = map[stripego.ErrorCode]bool{
+	stripego.ErrorCodeAccountInvalid:      true,
+	stripego.ErrorCodeLivemodeMismatch:    true,
+	stripego.ErrorCodeSecretKeyRequired:   true,
+	stripego.ErrorCodeTestmodeChargesOnly: true,
+}
+
+// classOf refuses for good only what Stripe is known to refuse for good. Any other answer leaves open whether money moved.
 func classOf(said *stripego.Error) provider.Class {
 	switch {
-	case said.Code == stripego.ErrorCodeIdempotencyKeyInUse: // the first call with this key is still being worked on
+	case said.HTTPStatusCode >= http.StatusInternalServerError, said.Type == stripego.ErrorTypeAPI:
 		return provider.Unknown
 	case said.HTTPStatusCode == http.StatusTooManyRequests, said.HTTPStatusCode == http.StatusUnauthorized, said.HTTPStatusCode == http.StatusForbidden:
 		return provider.Unavailable // too fast, or our own key: nobody's payment is declined for it
-	case said.HTTPStatusCode >= http.StatusInternalServerError, said.Type == stripego.ErrorTypeAPI:
-		return provider.Unknown
+	case misconfigured[said.Code], ofOtherMode(said):
+		return provider.Unavailable
 	case said.Type == stripego.ErrorTypeCard:
 		return provider.Declined
 	case said.Type == stripego.ErrorTypeIdempotency, overtaken[said.Code]:
 		return provider.Conflict
 	case said.HTTPStatusCode == http.StatusNotFound, said.Code == stripego.ErrorCodeResourceMissing && said.Param != "payment_method":
 		return provider.Unavailable // a payment of ours that is not there: another account's key, which an operator mends
+	case said.Type == stripego.ErrorTypeInvalidRequest && final(said.HTTPStatusCode):
+		return provider.Permanent
 	}
-	return provider.Permanent
+	return provider.Unknown
+}
+
+// final tells whether a bad request of this status was examined and refused. A 408, 409 or 424 was not.
+func final(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusPaymentRequired || status == http.StatusUnprocessableEntity
+}
+
+// ofOtherMode tells whether what is missing exists in the other of test and live mode. Stripe has no code for it, only words.
+func ofOtherMode(said *stripego.Error) bool {
+	return said.Code == stripego.ErrorCodeResourceMissing && strings.Contains(said.Msg, "similar object exists in")
 }
 
 // codeOf is the most telling code: that of the card's bank, if any.

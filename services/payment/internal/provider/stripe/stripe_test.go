@@ -184,6 +184,10 @@ func TestAPaymentThroughItsLife(t *testing.T) {
 	}
 }
 
+// otherMode is Stripe's answer to a key of the test mode that names what the live mode has.
+const otherMode = `{"error":{"type":"invalid_request_error","code":"resource_missing","param":"payment_method",
+	"message":"No such PaymentMethod: 'pm_1'; a similar object exists in live mode, but a test mode key was used to make this request."}}`
+
 // What each of Stripe's answers means for the money, and that the library repeats none by itself.
 func TestAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -205,7 +209,19 @@ func TestAnswers(t *testing.T) {
 		"a wrong key of ours":       {authorize, answer{401, failure("invalid_request_error", "", ""), nil}, payment.Unavailable, ""},
 		"a key with too few rights": {authorize, answer{403, failure("invalid_request_error", "", ""), nil}, payment.Unavailable, ""},
 		"another account's key":     {capture, answer{404, failure("invalid_request_error", "resource_missing", `,"param":"intent"`), nil}, payment.Unavailable, ""},
+		"a live key's test charge":  {authorize, answer{400, failure("invalid_request_error", "testmode_charges_only", ""), nil}, payment.Unavailable, ""},
+		"a token of another mode":   {authorize, answer{400, failure("invalid_request_error", "livemode_mismatch", ""), nil}, payment.Unavailable, ""},
+		"an account that is not":    {authorize, answer{400, failure("invalid_request_error", "account_invalid", ""), nil}, payment.Unavailable, ""},
+		"a publishable key":         {authorize, answer{400, failure("invalid_request_error", "secret_key_required", ""), nil}, payment.Unavailable, ""},
+		"a method of the live mode": {authorize, answer{400, otherMode, nil}, payment.Unavailable, "resource_missing"},
 		"the first call runs still": {authorize, answer{409, failure("invalid_request_error", "idempotency_key_in_use", ""), nil}, payment.Unknown, ""},
+		"request time-out":          {authorize, answer{408, failure("invalid_request_error", "", ""), nil}, payment.Unknown, ""},
+		"a conflict":                {authorize, answer{409, failure("invalid_request_error", "", ""), nil}, payment.Unknown, ""},
+		"locked by another call":    {capture, answer{409, failure("invalid_request_error", "lock_timeout", ""), nil}, payment.Unknown, "lock_timeout"},
+		"a dependency failed":       {authorize, answer{424, failure("invalid_request_error", "", ""), nil}, payment.Unknown, ""},
+		"an unknown status":         {authorize, answer{418, failure("invalid_request_error", "", ""), nil}, payment.Unknown, ""},
+		"an unknown kind of error":  {authorize, answer{400, failure("new_error", "", ""), nil}, payment.Unknown, ""},
+		"unprocessable":             {authorize, answer{422, failure("invalid_request_error", "", ""), nil}, payment.Refused, ""},
 		"Stripe fails":              {authorize, answer{500, failure("api_error", "", ""), nil}, payment.Unknown, ""},
 		"Stripe is away":            {authorize, answer{503, failure("api_error", "", ""), nil}, payment.Unknown, ""},
 		"a gateway fails":           {authorize, answer{502, "<html>", nil}, payment.Unknown, ""},
@@ -234,7 +250,7 @@ func TestAnswers(t *testing.T) {
 			if c.answer.header != nil && out.RetryAfter != 3*time.Second {
 				t.Errorf("again after %s", out.RetryAfter)
 			}
-			if text := fmt.Sprint(out.Cause); strings.Contains(text, "secret") || strings.Contains(text, "pm_card") || strings.Contains(text, "sk_test") {
+			if text := fmt.Sprint(out.Cause); strings.Contains(text, "_secret") || strings.Contains(text, "pm_card") || strings.Contains(text, "sk_test") {
 				t.Errorf("the cause tells too much: %s", text)
 			}
 			if len(s.heard()) > 1 && c.answer.status != 0 {
