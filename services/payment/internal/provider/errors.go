@@ -31,6 +31,7 @@ type Error struct {
 	Code       string // the provider's
 	Reason     string // the provider's words
 	RetryAfter time.Duration
+	KeyReused  bool // of a Conflict: the key was used for another call before, which may have taken effect
 	Stopped    bool // the caller's own doing: it says nothing about the provider
 	Cause      error
 }

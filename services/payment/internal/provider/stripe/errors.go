@@ -38,7 +38,8 @@ func classify(ctx context.Context, err error, sent bool) error {
 	}
 	failed := &provider.Error{
 		Class: classOf(said), Status: said.HTTPStatusCode, Code: codeOf(said), Reason: provider.Clean(said.Msg, 500),
-		Cause: fmt.Errorf("%s, request %s", said.Type, provider.Clean(said.RequestID, 64)),
+		KeyReused: said.Type == stripego.ErrorTypeIdempotency,
+		Cause:     fmt.Errorf("%s, request %s", said.Type, provider.Clean(said.RequestID, 64)),
 	}
 	if said.LastResponse != nil {
 		failed.RetryAfter = provider.RetryAfter(said.LastResponse.Header)

@@ -25,9 +25,18 @@ func (c *Client) Perform(ctx context.Context, p *payment.Payment, op payment.Ope
 	failed := provider.AsError(err)
 	if failed.Class == provider.Conflict {
 		out, known := c.LookUp(ctx, p, op)
+		if !known && failed.KeyReused && creates(op) {
+			failed.Class = provider.Unknown // what the key made first may not be found yet: the search lags by up to a minute
+		}
 		return failed.Resolve(out, known)
 	}
 	return failed.Outcome()
+}
+
+// creates tells whether the operation makes an object, which has to be found. What became of any other is read off the
+// payment itself.
+func creates(op payment.Operation) bool {
+	return op.Kind == payment.KindAuthorize || op.Kind == payment.KindRefund
 }
 
 func (c *Client) perform(ctx context.Context, p *payment.Payment, op payment.Operation) (payment.Outcome, error) {

@@ -351,6 +351,30 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
+// A key that was used otherwise has made something, which the look-up may not find yet: only what is found decides.
+func TestAReusedKeyRefusesNothing(t *testing.T) {
+	reused := answer{400, failure("idempotency_error", "", ""), nil}
+	none := answer{200, list(), nil}
+	for name, c := range map[string]struct {
+		op          payment.Operation
+		call, where string
+		found       answer
+		want        payment.Result
+	}{
+		"a hold, not found yet":   {authorize, intents, search, none, payment.Unknown},
+		"a hold, found":           {authorize, intents, search, answer{200, list(intent("requires_capture", "")), nil}, payment.Succeeded},
+		"a refund, not found yet": {refund, refunds, "GET " + refunds, none, payment.Unknown},
+		"a refund, found":         {refund, refunds, "GET " + refunds, answer{200, list(refundBody("succeeded")), nil}, payment.Succeeded},
+	} {
+		_, stripe := serve(t, map[string][]answer{"POST " + c.call: {reused}, c.where: {c.found}})
+		p := order()
+		p.ProviderReference = "pi_1"
+		if out := stripe.Perform(t.Context(), p, c.op); out.Result != c.want {
+			t.Errorf("%s: %+v", name, out)
+		}
+	}
+}
+
 // Stripe's own smallest units, and what can't be charged in them.
 func TestCurrencies(t *testing.T) {
 	for _, c := range []struct {
