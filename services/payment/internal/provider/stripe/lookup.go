@@ -39,13 +39,18 @@ func (c *Client) lookUp(ctx context.Context, p *payment.Payment, op payment.Oper
 }
 
 func (c *Client) intent(ctx context.Context, id string) (intent *stripego.PaymentIntent, err error) {
-	params := &stripego.PaymentIntentRetrieveParams{}
-	params.AddExpand("latest_charge")
 	err = c.read(ctx, "get payment", func(ctx context.Context) (err error) {
-		intent, err = c.api.V1PaymentIntents.Retrieve(ctx, id, params)
+		intent, err = c.retrieve(ctx, id)
 		return err
 	})
 	return intent, err
+}
+
+// retrieve is the bare call; its error is the library's.
+func (c *Client) retrieve(ctx context.Context, id string) (*stripego.PaymentIntent, error) {
+	params := &stripego.PaymentIntentRetrieveParams{}
+	params.AddExpand("latest_charge")
+	return c.api.V1PaymentIntents.Retrieve(ctx, id, params)
 }
 
 func (c *Client) findAuthorization(ctx context.Context, p *payment.Payment, op payment.Operation) (out payment.Outcome, known bool, err error) {

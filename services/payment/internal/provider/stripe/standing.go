@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -50,11 +51,14 @@ func (c *Client) List(ctx context.Context, since time.Time, fn func([]provider.S
 
 // Find reads one PaymentIntent; nil when there is none of that id, or none that moved money.
 func (c *Client) Find(ctx context.Context, reference string) (*provider.Standing, error) {
-	intent, err := c.intent(ctx, reference)
-	if err != nil {
-		if failed := provider.AsError(err); failed.Code == string(stripego.ErrorCodeResourceMissing) {
-			return nil, nil
+	var intent *stripego.PaymentIntent
+	err := c.read(ctx, "get payment", func(ctx context.Context) (err error) {
+		if intent, err = c.retrieve(ctx, reference); missing(err) {
+			return nil // an answer, and no failure of Stripe's, however many in a row there are
 		}
+		return err
+	})
+	if err != nil || intent == nil {
 		return nil, err
 	}
 	standing := standingOf(intent)
@@ -62,6 +66,12 @@ func (c *Client) Find(ctx context.Context, reference string) (*provider.Standing
 		return nil, nil
 	}
 	return &standing, nil
+}
+
+// missing tells whether Stripe says that it has no such object, in either mode.
+func missing(err error) bool {
+	var said *stripego.Error
+	return errors.As(err, &said) && said.Code == stripego.ErrorCodeResourceMissing && !ofOtherMode(said)
 }
 
 func standingOf(intent *stripego.PaymentIntent) provider.Standing {

@@ -58,6 +58,14 @@ type server struct {
 	sync.Mutex
 	answers map[string][]answer
 	calls   []call
+	url     string
+}
+
+// answer changes what is said to one kind of call from now on.
+func (s *server) answer(call string, with answer) {
+	s.Lock()
+	defer s.Unlock()
+	s.answers[call] = []answer{with}
 }
 
 // heard are the calls so far.
@@ -109,6 +117,7 @@ func serve(t *testing.T, answers map[string][]answer) (*server, *stripe.Client) 
 		}
 	}))
 	t.Cleanup(running.Close)
+	s.url = running.URL
 	return s, client(t, running.URL)
 }
 
@@ -439,5 +448,32 @@ func TestList(t *testing.T) {
 	taken.Captured, taken.Refunded, gone.Voided = 2250, 250, 2250
 	if len(got) != 3 || got[0] != held || got[1] != taken || got[2] != gone {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A payment that Stripe does not have is an answer: any number of them in a row opens no circuit. A key of the other mode
+// would miss all of them, and is an error.
+func TestFind(t *testing.T) {
+	answers := map[string][]answer{get: {
+		{404, failure("invalid_request_error", "resource_missing", `,"param":"intent"`), nil},
+	}}
+	s, _ := serve(t, answers)
+	c, err := stripe.New(stripe.Config{Key: "sk_test_123", URL: s.url, Treatment: provider.Treatment{Breaker: provider.Breaker{Calls: 2, Pause: time.Hour}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for n := range 10 {
+		if found, err := c.Find(t.Context(), "pi_1"); found != nil || err != nil {
+			t.Fatalf("call %d: %+v, %v", n+1, found, err)
+		}
+	}
+	s.answer(get, answer{200, intent("requires_capture", ""), nil})
+	if found, err := c.Find(t.Context(), "pi_1"); err != nil || found == nil || found.Authorized != 2250 || found.OrderID != "o1" {
+		t.Errorf("%+v, %v", found, err)
+	}
+	s.answer(get, answer{404, otherMode, nil})
+	if found, err := c.Find(t.Context(), "pi_1"); err == nil {
+		t.Errorf("the other mode: %+v", found)
 	}
 }
