@@ -98,6 +98,11 @@ const (
 	metaOperation = "operation" // the idempotency key, which Stripe does not show
 )
 
+// ours tells whether this service made the object. An order's id alone proves nothing: other systems name theirs so, too.
+func ours(metadata map[string]string) bool {
+	return metadata[metaOrder] != "" && metadata[metaPayment] != ""
+}
+
 // search is a query for the PaymentIntents of a payment.
 func search(paymentID string) string {
 	return fmt.Sprintf("metadata['%s']:'%s'", metaPayment, strings.ReplaceAll(paymentID, "'", `\'`))

@@ -54,6 +54,7 @@ func (c *Client) Find(ctx context.Context, reference string) (*provider.Standing
 	var intent *stripego.PaymentIntent
 	err := c.read(ctx, "get payment", func(ctx context.Context) (err error) {
 		if intent, err = c.retrieve(ctx, reference); missing(err) {
+			intent = nil
 			return nil // an answer, and no failure of Stripe's, however many in a row there are
 		}
 		return err
@@ -76,9 +77,9 @@ func missing(err error) bool {
 
 func standingOf(intent *stripego.PaymentIntent) provider.Standing {
 	currency := strings.ToUpper(string(intent.Currency))
-	s := provider.Standing{
-		Reference: intent.ID, OrderID: intent.Metadata[metaOrder], Currency: currency,
-		CreatedAt: time.Unix(intent.Created, 0).UTC(),
+	s := provider.Standing{Reference: intent.ID, Currency: currency, CreatedAt: time.Unix(intent.Created, 0).UTC()}
+	if ours(intent.Metadata) {
+		s.OrderID = intent.Metadata[metaOrder]
 	}
 	amount := fromStripe(intent.Amount, currency)
 	switch intent.Status {

@@ -436,17 +436,18 @@ func TestList(t *testing.T) {
 	charge := `,"latest_charge":{"id":"ch_1","amount_refunded":250}`
 	_, c := serve(t, map[string][]answer{"GET " + intents: {{200, list(
 		intent("requires_capture", ""), intent("succeeded", `,"amount_received":2250`+charge), intent("canceled", charge),
-		intent("canceled", ""), intent("requires_payment_method", ""),
+		intent("canceled", ""), intent("requires_payment_method", ""), strings.Replace(intent("requires_capture", ""), "payment_id", "transaction", 1),
 	), nil}}})
 	var got []provider.Standing
 	if err := c.List(t.Context(), time.Unix(1767225600, 0), func(page []provider.Standing) error { got = append(got, page...); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	base := provider.Standing{Reference: "pi_1", OrderID: "o1", Currency: "KRW", Authorized: 2250, CreatedAt: time.Unix(1767225600, 0).UTC()}
-	held, taken, gone := base, base, base
+	held, taken, gone, alien := base, base, base, base
+	alien.OrderID, alien.Status = "", payment.Authorized
 	held.Status, taken.Status, gone.Status = payment.Authorized, payment.Captured, payment.Voided
 	taken.Captured, taken.Refunded, gone.Voided = 2250, 250, 2250
-	if len(got) != 3 || got[0] != held || got[1] != taken || got[2] != gone {
+	if !slices.Equal(got, []provider.Standing{held, taken, gone, alien}) {
 		t.Errorf("%+v", got)
 	}
 }

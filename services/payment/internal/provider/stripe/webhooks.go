@@ -119,7 +119,7 @@ func ofRefund(refund *stripego.Refund) *payment.Notice {
 }
 
 func about(metadata map[string]string, currency, reference string) *payment.Notice {
-	if metadata[metaOrder] == "" {
+	if !ours(metadata) {
 		return nil
 	}
 	return &payment.Notice{

@@ -74,6 +74,8 @@ func TestWhatWebhooksSay(t *testing.T) {
 		return n
 	}
 	foreign := strings.Replace(intent("succeeded", ""), "order_id", "basket", 1)
+	alike := strings.Replace(intent("succeeded", ""), "payment_id", "transaction", 1)
+	alikeRefund := strings.Replace(refundBody("succeeded"), "payment_id", "transaction", 1)
 	for name, c := range map[string]struct {
 		body string
 		want *payment.Notice
@@ -86,6 +88,8 @@ func TestWhatWebhooksSay(t *testing.T) {
 		"refund failed":   {event("refund.failed", refundBody("failed")), say(payment.KindRefund, false, 250)},
 		"refund pending":  {event("refund.created", refundBody("pending")), nil},
 		"somebody else's": {event("payment_intent.succeeded", foreign), nil},
+		"also an order":   {event("payment_intent.succeeded", alike), nil},
+		"also a refund":   {event("refund.updated", alikeRefund), nil},
 		"of no interest":  {event("customer.created", `{"email":"a@b.c"}`), nil},
 	} {
 		got, err := source.Read(signed(c.body, newSecret, time.Now()), []byte(c.body))
