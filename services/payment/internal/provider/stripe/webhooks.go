@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	stripego "github.com/stripe/stripe-go/v82"
 	"github.com/stripe/stripe-go/v82/webhook"
@@ -51,6 +53,8 @@ func (w *Webhooks) verify(signature string, body []byte) (event stripego.Event, 
 			Tolerance: provider.Tolerance, IgnoreAPIVersionMismatch: true,
 		})
 		switch {
+		case err == nil && signedAt(signature).After(time.Now().Add(provider.Tolerance)): // the library looks only for old ones
+			return event, provider.ErrStale
 		case err == nil:
 			return event, nil
 		case errors.Is(err, webhook.ErrTooOld):
@@ -60,6 +64,18 @@ func (w *Webhooks) verify(signature string, body []byte) (event stripego.Event, 
 		}
 	}
 	return event, provider.ErrForged.Wrap(err)
+}
+
+// signedAt is the time of a signature header that was verified; as in the library, the last one counts.
+func signedAt(signature string) (at time.Time) {
+	for pair := range strings.SplitSeq(signature, ",") {
+		if text, found := strings.CutPrefix(pair, "t="); found {
+			if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
+				at = time.Unix(seconds, 0)
+			}
+		}
+	}
+	return at
 }
 
 // notice is what an event says; nil when it is of no interest, or about something that this service did not make.

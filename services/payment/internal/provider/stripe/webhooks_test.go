@@ -45,6 +45,8 @@ func TestWebhooksAreVerified(t *testing.T) {
 		"a stranger's":     {signed(good, "whsec_other", now), good, provider.ErrForged},
 		"altered":          {signed(good, newSecret, now), strings.Replace(good, "2250", "9999", 1), provider.ErrForged},
 		"old":              {signed(good, newSecret, now.Add(-5*time.Minute-2*time.Second)), good, provider.ErrStale},
+		"of the future":    {signed(good, newSecret, now.Add(5*time.Minute+30*time.Second)), good, provider.ErrStale},
+		"a clock ahead":    {signed(good, newSecret, now.Add(4*time.Minute)), good, nil},
 		"not signed":       {http.Header{}, good, provider.ErrUnreadable},
 		"a bad header":     {http.Header{"Stripe-Signature": {"nonsense"}}, good, provider.ErrUnreadable},
 		"no JSON":          {signed("{", newSecret, now), "{", provider.ErrUnreadable},
