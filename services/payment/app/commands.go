@@ -28,7 +28,7 @@ func reconcileCommand() *cobra.Command {
 		Use:   "reconcile",
 		Short: "Hold payments and ledger against the provider's books; exits with 1 when they differ",
 		Long: "Hold payments and ledger against the provider's books, and print each difference. Nothing is changed on either side. It may run beside\n" +
-			"the service: what an operation under way is about to change is counted as in flight. It needs the variables of serve.",
+			"the service: what an operation under way is about to change is counted as in flight, for 15 min. It needs the variables of serve.",
 		Example: "  payment reconcile --since 24h\n  payment reconcile --since 2026-11-01T00:00:00Z --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

@@ -173,3 +173,33 @@ func TestReconcileTellsWhatIsUnderWayApart(t *testing.T) {
 		}
 	})
 }
+
+// An operation counts as under way only while it is fresh: what stays in doubt for ever must not hide what the provider holds.
+func TestReconcileShowsWhatStaysInDoubt(t *testing.T) {
+	each(t, func(r *rig) {
+		r.request("o1")
+		r.request("o3")
+		r.sayCapture("o1")
+		r.provider.Change(r.find("o1").GetProviderReference(), func(p *providertest.Payment) { p.Status, p.Captured = "captured", 2250 })
+		r.sayRequest("o2")
+		r.provider.Add(providertest.Payment{ID: "pay_o2", Reference: "o2", Status: "authorized", Currency: "KRW", Amount: 2250})
+		r.sayCapture("o3") // the provider has not made it either
+		age := func(by time.Duration) {
+			r.exec(fmt.Sprintf("UPDATE payments SET in_doubt = TRUE, updated_at = %d", time.Now().Add(-by).UnixMicro()))
+		}
+		age(14 * time.Minute)
+		if found, summary := r.reconcile(time.Time{}); len(found) != 0 || summary != (reconcile.Summary{Compared: 1, InFlight: 2}) {
+			t.Errorf("fresh: %q, %+v", found, summary)
+		}
+		age(16 * time.Minute)
+		want := []string{
+			"captured of o1: 0, 2250",
+			"in_doubt of o2: authorized 0, captured 0, voided 0, refunded 0, authorized 2250, captured 0, voided 0, refunded 0",
+			"ledger_captured of o1: 0, 2250",
+			"status of o1: AUTHORIZED, CAPTURED",
+		}
+		if found, summary := r.reconcile(time.Time{}); !slices.Equal(found, want) || summary.InFlight != 0 {
+			t.Errorf("stale: %q, %+v", found, summary)
+		}
+	})
+}

@@ -10,7 +10,7 @@ import (
 
 // Difference is one thing that the provider's books and ours do not agree on. Amounts are minor units.
 type Difference struct {
-	Kind      string `json:"kind"` // missing_here, missing_there, status, currency, authorized, captured, voided, refunded, or ledger_… of these four
+	Kind      string `json:"kind"` // missing_here, missing_there, in_doubt, status, currency, authorized, captured, voided, refunded, or ledger_… of these four
 	OrderID   string `json:"orderId"`
 	PaymentID string `json:"paymentId,omitempty"`
 	Reference string `json:"reference"` // the provider's id
@@ -52,6 +52,11 @@ func missingHere(p *payment.Payment, s provider.Standing) Difference {
 		d.PaymentID, d.Ours = p.ID, "reference "+p.ProviderReference
 	}
 	return d
+}
+
+// inDoubt is an authorisation of ours that is without an outcome for long, and that the provider has.
+func inDoubt(p *payment.Payment, s provider.Standing) Difference {
+	return Difference{"in_doubt", p.OrderID, p.ID, s.Reference, p.Currency, sums(0, 0, 0, 0), sums(s.Authorized, s.Captured, s.Voided, s.Refunded)}
 }
 
 // missingThere is a payment of ours that the provider does not know.

@@ -26,7 +26,7 @@ type Books interface {
 type Summary struct {
 	Compared    int `json:"compared"`    // payments that both sides have
 	Differences int `json:"differences"` // things that differ; a payment may have several
-	InFlight    int `json:"inFlight"`    // payments on which an operation is under way: no difference yet
+	InFlight    int `json:"inFlight"`    // payments on which an operation is under way, changed lately: no difference yet
 	Elsewhere   int `json:"elsewhere"`   // payments of ours that another provider holds
 	Foreign     int `json:"foreign"`     // payments at the provider that this service did not make
 }
@@ -136,7 +136,11 @@ func (r *run) again(ctx context.Context, orderID, reference string) error {
 		if err != nil {
 			return err
 		}
-		if underWay(p) {
+		now, err := r.db.Now(ctx)
+		if err != nil {
+			return err
+		}
+		if underWay(p, now) {
 			break
 		}
 		if before == nil && p == nil || before != nil && p != nil && before.Version == p.Version {
@@ -147,9 +151,14 @@ func (r *run) again(ctx context.Context, orderID, reference string) error {
 	return nil
 }
 
+// freshFor is how long after its last change a payment's operation counts as under way: several tries, each of at most a
+// minute, with their backoff. What is not at rest by then is compared all the same: it may never come to rest, and money that
+// is held meanwhile must not stay out of sight.
+const freshFor = 15 * time.Minute
+
 // underWay tells whether an operation may be changing the payment at the provider just now.
-func underWay(p *payment.Payment) bool {
-	if p == nil {
+func underWay(p *payment.Payment, now time.Time) bool {
+	if p == nil || now.Sub(p.UpdatedAt) > freshFor {
 		return false
 	}
 	_, more := p.Next()
@@ -164,6 +173,8 @@ func (r *run) judge(ctx context.Context, p *payment.Payment, s *provider.Standin
 		return nil
 	case s == nil:
 		found = []Difference{missingThere(p)}
+	case p != nil && p.InDoubt && p.ProviderReference == "":
+		found = []Difference{inDoubt(p, *s)}
 	case p == nil, p.ProviderReference != s.Reference:
 		found = []Difference{missingHere(p, *s)}
 	default:
