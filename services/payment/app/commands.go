@@ -13,6 +13,7 @@ import (
 
 	"orderflow.example/kit/service"
 	"orderflow.example/kit/sqldb"
+	"orderflow.example/payment/internal/provider"
 	"orderflow.example/payment/internal/reconcile"
 )
 
@@ -21,14 +22,32 @@ func Commands() []*cobra.Command {
 	return []*cobra.Command{reconcileCommand(), operationsCommand(), webhooksCommand()}
 }
 
+// errNotCompared is a reconciliation that the provider did not let come to its end: nothing is said of what may differ.
+var errNotCompared = errors.New("the provider's books can't be read")
+
+// exitNotCompared tells a reconciliation that could not be made apart from one that found something.
+const exitNotCompared = 2
+
+// ExitCode is the exit code of a command that ended with err.
+func ExitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errNotCompared):
+		return exitNotCompared
+	}
+	return 1
+}
+
 func reconcileCommand() *cobra.Command {
 	var asJSON bool
 	var since string
 	cmd := &cobra.Command{
 		Use:   "reconcile",
-		Short: "Hold payments and ledger against the provider's books; exits with 1 when they differ",
+		Short: "Hold payments and ledger against the provider's books; exits with 1 when they differ, with 2 when its books can't be read",
 		Long: "Hold payments and ledger against the provider's books, and print each difference. Nothing is changed on either side. It may run beside\n" +
-			"the service: what an operation under way is about to change is counted as in flight, for 15 min. It needs the variables of serve.",
+			"the service: what an operation under way is about to change is counted as in flight, for 15 min. It needs the\n" +
+			"variables of serve.\n\nExit codes: 0 nothing differs, 1 something differs or the command itself failed, 2 the provider can't be reached or refuses to show its books.",
 		Example: "  payment reconcile --since 24h\n  payment reconcile --since 2026-11-01T00:00:00Z --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -80,6 +99,10 @@ func Reconcile(ctx context.Context, cfg Config, since time.Time, tell func(line 
 	}
 	defer books.Close()
 	summary, err := reconcile.Run(ctx, db, books, since, func(d reconcile.Difference) error { return tell(d) })
+	var failed *provider.Error
+	if errors.As(err, &failed) {
+		return fmt.Errorf("%w: %w", errNotCompared, err)
+	}
 	if err != nil {
 		return err
 	}

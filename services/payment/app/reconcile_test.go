@@ -203,3 +203,27 @@ func TestReconcileShowsWhatStaysInDoubt(t *testing.T) {
 		}
 	})
 }
+
+// Who runs it by a timer can tell books that differ from books that could not be read.
+func TestReconcileExitCodes(t *testing.T) {
+	r := start(t)
+	r.request("o1")
+	run := func(url string) int {
+		cfg := config(t)
+		cfg.DatabaseURL, cfg.ProviderURL = r.Config.DatabaseURL, url
+		return app.ExitCode(app.Reconcile(t.Context(), cfg, time.Time{}, func(any) error { return nil }))
+	}
+	if got := run(r.provider.URL); got != 0 {
+		t.Errorf("alike: %d", got)
+	}
+	if got := run("http://127.0.0.1:1"); got != 2 {
+		t.Errorf("nobody listens: %d", got)
+	}
+	if got := run("nowhere"); got != 1 {
+		t.Errorf("badly configured: %d", got)
+	}
+	r.provider.Change(r.find("o1").GetProviderReference(), func(p *providertest.Payment) { p.Amount++ })
+	if got := run(r.provider.URL); got != 1 {
+		t.Errorf("different: %d", got)
+	}
+}

@@ -3,13 +3,18 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"orderflow.example/kit/service"
 	"orderflow.example/payment/app"
 )
 
+// main is service.Main, but for the exit codes.
 func main() {
-	service.Main(service.Program{
+	program := service.Program{
 		Spec:      app.Spec(),
 		Variables: app.Variables,
 		Commands:  app.Commands(),
@@ -20,5 +25,12 @@ func main() {
 			}
 			return app.New(ctx, cfg)
 		},
-	})
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := program.Command().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", program.Spec.Name, err)
+		os.Exit(app.ExitCode(err))
+	}
 }
