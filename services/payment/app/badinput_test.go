@@ -138,6 +138,11 @@ func TestBadConfiguration(t *testing.T) {
 		"STRIPE_API_URL": func(cfg *app.Config) {
 			cfg.Provider, cfg.StripeKey, cfg.StripeURL = "stripe", "sk_test_hidden", "nowhere"
 		},
+		`PAYMENT_PROVIDER_URL="ftp://xxxxx@host"`: func(cfg *app.Config) { cfg.ProviderURL = "ftp://hidden:hidden@host" },
+		`PAYMENT_PROVIDER_URL="…"`:                func(cfg *app.Config) { cfg.ProviderURL = "http://hidden:%zz@host" },
+		`STRIPE_API_URL="http://xxxxx@host"`: func(cfg *app.Config) {
+			cfg.Provider, cfg.StripeKey, cfg.StripeURL = "stripe", "sk_test_hidden", "http://hidden:hidden@host"
+		},
 		"STRIPE_WEBHOOK_SECRET": func(cfg *app.Config) {
 			cfg.Provider, cfg.StripeKey, cfg.StripeWebhookSecrets = "stripe", "sk_test_hidden", []string{"hidden"}
 		},

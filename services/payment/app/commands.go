@@ -76,10 +76,21 @@ func instant(text string, now time.Time) (time.Time, error) {
 		return now.Add(-ago), nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	switch {
+	case err != nil:
 		return at, fmt.Errorf("--since=%q: must be a duration such as 24h, or a time such as 2026-11-01T00:00:00Z", text)
+	case at.After(now):
+		return at, fmt.Errorf("--since=%q: must not be in the future", text)
 	}
 	return at, nil
+}
+
+// limited says what is wrong with a --limit.
+func limited(limit int) error {
+	if limit < 1 {
+		return fmt.Errorf("--limit=%d: must be at least 1", limit)
+	}
+	return nil
 }
 
 // Reconcile holds the payments made since an instant against the provider's books. tell gets each reconcile.Difference, and

@@ -67,10 +67,18 @@ func TestOperatorsCommands(t *testing.T) {
 		}
 		for _, bad := range [][]string{
 			{"webhooks", "dismiss", "simulator", "e1"}, {"webhooks", "list", "--standing", "odd"}, {"operations", "retry"}, {"reconcile", "--since", "soon"}, {"operations", "retry", "unknown"},
+			{"webhooks", "list", "--limit", "0"}, {"webhooks", "list", "--limit", "-1"}, {"operations", "list", "--limit", "0"},
 		} {
 			if out, err := r.run(bad...); err == nil {
 				t.Errorf("%v: %s", bad, out)
 			}
 		}
 	})
+}
+
+func TestReconcileOfTheFuture(t *testing.T) {
+	r := start(t)
+	if out, err := r.run("reconcile", "--since", "2999-01-01T00:00:00Z"); err == nil || !strings.Contains(err.Error(), "must not be in the future") {
+		t.Errorf("%s, %v", out, err)
+	}
 }

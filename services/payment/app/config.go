@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"net/url"
 	"time"
 
 	"orderflow.example/kit/service"
@@ -49,7 +50,7 @@ const Variables = `  PAYMENT_PROVIDER              simulator or stripe          
   PAYMENT_PROVIDER_URL          base of the simulator's API                          required with simulator
   PAYMENT_WEBHOOK_SECRETS       whsec_…,… that sign the simulator's webhooks         none: no webhooks
   STRIPE_API_KEY                secret (sk_…) or restricted (rk_…) key               required with stripe
-  STRIPE_API_URL                base of Stripe's API                                 default https://api.stripe.com
+  STRIPE_API_URL                base of Stripe's API; http on a loopback host only   default https://api.stripe.com
   STRIPE_WEBHOOK_SECRET         whsec_…,… of the endpoint at Stripe                  none: no webhooks
   PAYMENT_PROVIDER_TIMEOUT      of one call                                          default 30s
   PAYMENT_PROVIDER_CONCURRENCY  payments that are with the provider at a time        default 256
@@ -85,19 +86,31 @@ func (c Config) validateProvider() error {
 	switch c.Provider {
 	case provider.Name, "":
 		if err := c.simulator().Validate(); err != nil {
-			return fmt.Errorf("PAYMENT_PROVIDER_URL=%q: %w", c.ProviderURL, err)
+			return fmt.Errorf("PAYMENT_PROVIDER_URL=%q: %w", redacted(c.ProviderURL), err)
 		}
 	case stripe.Name:
 		if err := (stripe.Config{Key: c.StripeKey}).Validate(); err != nil {
 			return fmt.Errorf("STRIPE_API_KEY: %w", err)
 		}
 		if err := c.stripe().Validate(); err != nil {
-			return fmt.Errorf("STRIPE_API_URL=%q: %w", c.StripeURL, err)
+			return fmt.Errorf("STRIPE_API_URL=%q: %w", redacted(c.StripeURL), err)
 		}
 	default:
 		return fmt.Errorf("PAYMENT_PROVIDER=%q: must be %s or %s", c.Provider, provider.Name, stripe.Name)
 	}
 	return nil
+}
+
+// redacted is a URL as it may be printed: who is named in it, and their password, are left out.
+func redacted(text string) string {
+	parsed, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return "…"
+	case parsed.User != nil:
+		parsed.User = url.User("xxxxx")
+	}
+	return parsed.String()
 }
 
 func (c Config) simulator() provider.Config {

@@ -40,6 +40,9 @@ func operationsList() *cobra.Command {
 		Example: "  payment operations list --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := limited(limit); err != nil {
+				return err
+			}
 			return withDatabase(cmd.Context(), func(ctx context.Context, db *sqldb.DB) error {
 				found, err := store.Restless(ctx, db, limit)
 				if err != nil {

@@ -39,6 +39,9 @@ func webhooksList() *cobra.Command {
 		Example: "  payment webhooks list --standing any --order 018f… --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := limited(limit); err != nil {
+				return err
+			}
 			which := payment.Standing(strings.ToUpper(standing))
 			switch which {
 			case "ANY":

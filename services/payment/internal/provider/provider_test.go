@@ -174,8 +174,9 @@ func TestAnswersOfOtherOperations(t *testing.T) {
 func TestNobodyListens(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	out := client(t, provider.Config{URL: server.URL}).Perform(t.Context(), order(), op(payment.KindAuthorize, 2250))
-	if out.Result != payment.Unavailable || out.Cause == nil {
+	named := strings.Replace(server.URL, "http://", "http://hidden:hidden@", 1)
+	out := client(t, provider.Config{URL: named}).Perform(t.Context(), order(), op(payment.KindAuthorize, 2250))
+	if out.Result != payment.Unavailable || out.Cause == nil || strings.Contains(out.Cause.Error(), "hidden") {
 		t.Errorf("%+v", out)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -123,6 +124,10 @@ func Lost(ctx context.Context, cause error, sent bool) *Error {
 	class := Unavailable
 	if sent {
 		class = Unknown
+	}
+	var network *url.Error
+	if errors.As(cause, &network) {
+		cause = fmt.Errorf("%s: %w", network.Op, network.Err) // without its URL, which may name a user
 	}
 	return &Error{Class: class, Stopped: errors.Is(context.Cause(ctx), context.Canceled), Cause: cause}
 }

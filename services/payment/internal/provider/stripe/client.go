@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 
 	stripego "github.com/stripe/stripe-go/v82"
@@ -38,11 +40,27 @@ func (cfg Config) Validate() error {
 		return errors.New("the key must be a secret key (sk_…) or a restricted one (rk_…)")
 	}
 	if cfg.URL != "" {
-		if err := provider.ValidateURL(cfg.URL); err != nil {
+		if err := validateURL(cfg.URL); err != nil {
 			return err
 		}
 	}
 	return cfg.Treatment.Validate()
+}
+
+// validateURL wants the key to be sent over TLS, but to this machine itself.
+func validateURL(base string) error {
+	if err := provider.ValidateURL(base); err != nil {
+		return err
+	}
+	parsed, err := url.Parse(base)
+	if err != nil {
+		return errors.New("not a URL")
+	}
+	host := parsed.Hostname()
+	if parsed.Scheme == "http" && host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return errors.New("http is for a loopback host only: the key would be sent in clear")
+	}
+	return nil
 }
 
 // New makes a client. It calls nobody.

@@ -425,9 +425,14 @@ func TestTheCircuitIsShared(t *testing.T) {
 }
 
 func TestBadConfiguration(t *testing.T) {
-	for _, cfg := range []stripe.Config{{}, {Key: "pk_live_public"}, {Key: "sk_live_hidden", URL: "nowhere"}, {Key: "sk_live_hidden", Treatment: provider.Treatment{Timeout: -1}}} {
+	for _, cfg := range []stripe.Config{{}, {Key: "pk_live_public"}, {Key: "sk_live_hidden", URL: "nowhere"}, {Key: "sk_live_hidden", URL: "http://api.stripe.com"}, {Key: "sk_live_hidden", Treatment: provider.Treatment{Timeout: -1}}} {
 		if _, err := stripe.New(cfg); err == nil || strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "pk_live") {
 			t.Errorf("%v", err)
+		}
+	}
+	for _, url := range []string{"", "https://stripe.example", "http://localhost:12111", "http://127.0.0.1:12111", "http://[::1]:12111"} {
+		if err := (stripe.Config{Key: "sk_test_123", URL: url}).Validate(); err != nil {
+			t.Errorf("%s: %v", url, err)
 		}
 	}
 }
