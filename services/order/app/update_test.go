@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -85,6 +86,30 @@ func TestUpdateOfNotesAndAddresses(t *testing.T) {
 		r.move(o.GetId(), orderv1.OrderStatus_SHIPPED, "")
 		if _, err := r.UpdateOrder(r.as("u1"), full); status.Code(err) != codes.FailedPrecondition || !strings.Contains(told(err), "ORDER_NOT_UPDATABLE") || !strings.Contains(told(err), "status:SHIPPED") {
 			t.Errorf("after shipping: %s", told(err))
+		}
+		r.check()
+	})
+}
+
+// A customer can't make an order's timeline grow without end; nothing else that may happen to the order is held back by that.
+func TestChangesOfAnOrderAreBounded(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, r *rig) {
+		id := r.order("u1").GetId()
+		for i := 2; i <= 100; i++ {
+			if _, err := r.UpdateOrder(r.as("u1"), updateOf(id, fmt.Sprint("note ", i))); err != nil {
+				t.Fatalf("change %d: %s", i, told(err))
+			}
+		}
+		got := r.exchange("PATCH", "/v1/orders/"+id, r.issuer.Token("u1"), `{"notes":"once more"}`)
+		if got.code != http.StatusBadRequest || !got.says("FAILED_PRECONDITION", "TOO_MANY_CHANGES", "100") {
+			t.Errorf("one more: %d %v", got.code, got.body)
+		}
+		if same, err := r.UpdateOrder(r.as("u1"), updateOf(id, "note 100")); err != nil || same.GetEtag() != `"100"` {
+			t.Errorf("no change: %v, %v", same, err)
+		}
+		r.pay(id)
+		if o := r.get(id); o.GetStatus() != orderv1.OrderStatus_PAID {
+			t.Errorf("the saga goes on: %s", o.GetStatus())
 		}
 		r.check()
 	})

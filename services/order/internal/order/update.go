@@ -2,6 +2,7 @@ package order
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -12,6 +13,10 @@ import (
 // MaxNotes bounds the customer's notes, in characters.
 const MaxNotes = 1000
 
+// MaxChangeable is the number of own events from which on an order's notes and addresses stay as they are. Its timeline and every watch of it
+// tell all events, so a customer must not add to them without end. The saga needs fewer than ten until shipping: some ninety changes are left.
+const MaxChangeable = 100
+
 // Changes are new values of what may change after the order was placed; nil leaves a field as it is.
 type Changes struct {
 	Notes           *string // replaces the customer's own; the reasons of status changes stay
@@ -20,7 +25,7 @@ type Changes struct {
 }
 
 // Update changes notes and addresses of an order that has not been shipped. What is so already is no change, and no
-// change is no event.
+// change is no event. An order that has had MaxChangeable events is changed no more.
 func Update(o *Order, changes Changes, now time.Time) ([]Event, error) {
 	if changes.Notes != nil && utf8.RuneCountInString(*changes.Notes) > MaxNotes {
 		return nil, errs.Invalid(errs.Field{
@@ -36,6 +41,10 @@ func Update(o *Order, changes Changes, now time.Time) ([]Event, error) {
 	billing := orElse(changes.BillingAddress, o.BillingAddress)
 	if notes == o.Notes && shipping == o.ShippingAddress && billing == o.BillingAddress {
 		return nil, nil
+	}
+	if o.Version >= MaxChangeable {
+		return nil, errs.New(errs.FailedPrecondition, "TOO_MANY_CHANGES", "the order has been changed too often: an order with %d events cannot be changed any more", MaxChangeable).
+			With("order_id", o.ID).With("max_events", strconv.Itoa(MaxChangeable))
 	}
 	return []Event{&orderv1.OrderUpdated{
 		OrderID: o.ID, ShippingAddress: optional(shipping), BillingAddress: optional(billing), Notes: optional(notes), OccurredAt: now,

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"sort"
 	"time"
 
 	"orderflow.example/kit/outbox"
@@ -77,52 +76,4 @@ func FactsAfter(ctx context.Context, q sqldb.Querier, decode outbox.Decode, orde
 		return nil, fmt.Errorf("events of order %s: %w", orderID, err)
 	}
 	return causalOrder(facts), nil
-}
-
-// causalOrder sorts by time, but puts no fact before its cause or before an earlier one of its topic, whatever the
-// services' clocks say.
-func causalOrder(facts []Fact) []Fact {
-	sort.SliceStable(facts, func(i, j int) bool {
-		a, b := facts[i], facts[j]
-		switch {
-		case !a.OccurredAt.Equal(b.OccurredAt):
-			return a.OccurredAt.Before(b.OccurredAt)
-		case a.Topic != b.Topic:
-			return a.Topic < b.Topic
-		}
-		return a.Sequence < b.Sequence
-	})
-	ordered := make([]Fact, 0, len(facts))
-	placed := make(map[string]bool, len(facts))
-	for len(ordered) < len(facts) {
-		next := -1
-		for i, f := range facts {
-			if placed[f.EventID] {
-				continue
-			}
-			if next < 0 {
-				next = i // when all that is left waits in a circle, which broken data could, time decides
-			}
-			if !waits(f, facts, placed) {
-				next = i
-				break
-			}
-		}
-		placed[facts[next].EventID] = true
-		ordered = append(ordered, facts[next])
-	}
-	return ordered
-}
-
-// waits tells whether something that must come before f is not placed yet.
-func waits(f Fact, facts []Fact, placed map[string]bool) bool {
-	for _, other := range facts {
-		if placed[other.EventID] || other.EventID == f.EventID {
-			continue
-		}
-		if other.EventID == f.CausationID || (other.Topic == f.Topic && other.Sequence < f.Sequence) {
-			return true
-		}
-	}
-	return false
 }
