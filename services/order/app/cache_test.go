@@ -138,3 +138,80 @@ func TestARepeatedCallTellsTheCache(t *testing.T) {
 		t.Errorf("still cached: %s", got)
 	}
 }
+
+// Whoever is told an order's state without changing it does not read an older one afterwards, although the writer of that state did not tell
+// the cache.
+func TestWhatACallTellsIsNotOlderInTheCache(t *testing.T) {
+	r := withRedis(t, redistest.Own(t))
+	customer := r.as("u1")
+	ifMatch := metadata.AppendToOutgoingContext(customer, "if-match", `"1"`)
+	keyed := metadata.AppendToOutgoingContext(customer, "idempotency-key", "k1")
+	become := func(id string, next orderv1.OrderStatus_Value) {
+		if _, err := r.DB.ExecContext(t.Context(), "UPDATE orders SET status = $1, version = 2 WHERE id = $2", next.String(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		status orderv1.OrderStatus_Value // that nobody tells the cache of
+		before func(id string)
+		call   func(id string) error
+		want   codes.Code
+	}{
+		{"a change of nothing", orderv1.OrderStatus_CONFIRMED, nil, func(id string) error {
+			o, err := r.UpdateOrder(customer, updateOf(id, "ring twice"))
+			if o.GetStatus() != orderv1.OrderStatus_CONFIRMED || o.GetEtag() != `"2"` {
+				t.Errorf("told %v, %v", o, err)
+			}
+			return err
+		}, codes.OK},
+		{"another version", orderv1.OrderStatus_CONFIRMED, nil, func(id string) error {
+			_, err := r.UpdateOrder(ifMatch, updateOf(id, "new"))
+			return err
+		}, codes.Aborted},
+		{"a refused move", orderv1.OrderStatus_SHIPPED, nil, func(id string) error {
+			_, err := r.CancelOrder(customer, &orderv1.CancelOrderRequest{OrderId: id})
+			return err
+		}, codes.FailedPrecondition},
+		{"a refusal that is repeated", orderv1.OrderStatus_DELIVERED, func(id string) {
+			become(id, orderv1.OrderStatus_SHIPPED)
+			if _, err := r.CancelOrder(keyed, &orderv1.CancelOrderRequest{OrderId: id}); status.Code(err) != codes.FailedPrecondition {
+				t.Errorf("a cancel of a shipped order: %v", err)
+			}
+		}, func(id string) error {
+			_, err := r.CancelOrder(keyed, &orderv1.CancelOrderRequest{OrderId: id})
+			return err
+		}, codes.FailedPrecondition},
+	} {
+		id := r.order("u1").GetId()
+		read := func() (orderv1.OrderStatus_Value, orderv1.OrderStatus_Value) {
+			o, err := r.GetOrder(customer, &orderv1.GetOrderRequest{OrderId: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := r.ListOrders(customer, &orderv1.ListOrdersRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return o.GetStatus(), list.GetOrders()[0].GetStatus()
+		}
+		if tt.before != nil {
+			tt.before(id)
+		}
+		orders, lists := r.hits("order"), r.hits("user_orders")
+		r.eventually("hits", func() bool {
+			read()
+			return r.hits("order") > orders && r.hits("user_orders") > lists
+		})
+		become(id, tt.status)
+		if one, listed := read(); one == tt.status || listed == tt.status {
+			t.Fatalf("%s: the test does not test what it should: %s, %s", tt.name, one, listed)
+		}
+		if err := tt.call(id); status.Code(err) != tt.want {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if one, listed := read(); one != tt.status || listed != tt.status {
+			t.Errorf("%s: still cached: %s, %s", tt.name, one, listed)
+		}
+	}
+}

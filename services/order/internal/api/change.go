@@ -87,9 +87,9 @@ func (s *Server) change(ctx context.Context, req proto.Message, id string, decid
 	if err != nil {
 		return nil, err
 	}
-	ran := false
+	ran, seen := false, (*store.Change)(nil)
 	answer, err := idempotency.InTx(ctx, s.cfg.DB, req, func(ctx context.Context, tx *sqldb.Tx) (*orderv1.Order, error) {
-		ran = true
+		ran, seen = true, nil
 		work := s.cfg.Store.Begin(tx)
 		if err := work.Load(ctx, changeOwner(auth.FromContext(ctx)), id); err != nil {
 			return nil, err
@@ -98,6 +98,7 @@ func (s *Server) change(ctx context.Context, req proto.Message, id string, decid
 		if changed == nil {
 			return nil, store.NotFound(id)
 		}
+		seen = &store.Change{OrderID: id, UserID: changed.UserID}
 		if err := ifMatch.Check(etag.Of(changed.Version), "order "+id); err != nil {
 			return nil, err
 		}
@@ -108,20 +109,32 @@ func (s *Server) change(ctx context.Context, req proto.Message, id string, decid
 		if err := work.Record(changed, cause(ctx), decided...); err != nil {
 			return nil, err
 		}
+		if len(decided) > 0 {
+			seen = nil // the store tells the cache, once it is committed
+		}
 		return orderMessage(changed), work.Flush(ctx)
 	})
+	switch {
+	case seen != nil:
+		s.told(*seen)
+	case !ran && err == nil:
+		s.repeated(answer)
+	case !ran && errs.From(err).Code == errs.FailedPrecondition: // a refusal that was given before; a list is only cached for the customer
+		s.told(store.Change{OrderID: id, UserID: auth.FromContext(ctx).Subject})
+	}
 	if err != nil {
 		return nil, err
-	}
-	if !ran {
-		s.repeated(answer)
 	}
 	return tagged(ctx, answer)
 }
 
+// told is for an order whose state the caller learns without a change of it, by the answer or by the refusal: the cache may hold an older one
+// when another writer has not told it yet, or died before it did.
+func (s *Server) told(seen store.Change) { s.cfg.Cache.Changed([]store.Change{seen}, true) }
+
 // repeated is for an answer that was given before: the process that gave it may have died before the cache was told.
 func (s *Server) repeated(answer *orderv1.Order) {
-	s.cfg.Cache.Changed([]store.Change{{OrderID: answer.GetId(), UserID: answer.GetUserId()}}, true)
+	s.told(store.Change{OrderID: answer.GetId(), UserID: answer.GetUserId()})
 }
 
 // tagged sends the entity tag of an answer that is one order.
