@@ -126,10 +126,7 @@ func through[P interface {
 		return found, nil
 	}
 	lock, held := c.locks.obtain(ctx, at.key)
-	for range waits {
-		if lock != nil || !held || !pause(ctx) {
-			break
-		}
+	for patience := time.Now().Add(c.gate.timing.Wait); lock == nil && held && time.Now().Before(patience) && pause(ctx); {
 		if found, ok := find(); ok { // by whoever has the lock
 			c.count(at, "hit")
 			return found, nil
@@ -148,10 +145,8 @@ func through[P interface {
 	return answer, err
 }
 
-const (
-	waits     = 5 // for whoever fills the cache; reading the row oneself takes no longer than that
-	waitPause = 10 * time.Millisecond
-)
+// waitPause is the time between two looks for what somebody else fills in.
+const waitPause = 10 * time.Millisecond
 
 // pause tells whether the caller still waits.
 func pause(ctx context.Context) bool {

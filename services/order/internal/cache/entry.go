@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bsm/redislock"
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	"google.golang.org/protobuf/proto"
 
@@ -68,6 +69,7 @@ redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
 return 1`)
 
+// fill happens although the caller may have gone: others wait for it.
 func (c *Cache) fill(ctx context.Context, at place, lock *redislock.Lock, tag string, answer proto.Message) {
 	text, err := proto.Marshal(answer)
 	if err != nil || len(text) > largest {
@@ -75,7 +77,7 @@ func (c *Cache) fill(ctx context.Context, at place, lock *redislock.Lock, tag st
 		return
 	}
 	value := append([]byte(tag+"\n"), text...)
-	_ = c.redis.Use(ctx, func(ctx context.Context, r *redis.Client) error { // not kept: read again the next time
+	_ = c.redis.Use(context.WithoutCancel(ctx), func(ctx context.Context, r *redis.Client) error { // not kept: read again the next time
 		return fillIfHeld.Run(ctx, r, []string{at.key, lock.Key()}, lock.Token(), at.field, value, lifetime.Milliseconds()).Err()
 	})
 }
@@ -85,11 +87,14 @@ type locker struct{ redis *redisdb.Client }
 
 func lockOf(key string) string { return "lock:" + key }
 
-// obtain gives the lock, or nil: held by somebody else, or not to be had as Redis is away.
+// obtain gives the lock, or nil: held by somebody else, or not to be had as Redis is away. It ends in one way or the other although the caller
+// may go.
 func (l locker) obtain(ctx context.Context, key string) (lock *redislock.Lock, held bool) {
+	ctx = context.WithoutCancel(ctx)
+	options := &redislock.Options{Token: uuid.NewString()}
 	err := l.redis.Use(ctx, func(ctx context.Context, r *redis.Client) error {
 		var err error
-		lock, err = redislock.New(r).Obtain(ctx, lockOf(key), lockExpires, nil)
+		lock, err = redislock.New(r).Obtain(ctx, lockOf(key), lockExpires, options)
 		if errors.Is(err, redislock.ErrNotObtained) {
 			held = true
 			return nil
@@ -97,9 +102,20 @@ func (l locker) obtain(ctx context.Context, key string) (lock *redislock.Lock, h
 		return err
 	})
 	if err != nil {
+		l.abandon(ctx, key, options.Token)
 		return nil, false
 	}
 	return lock, held
+}
+
+// removeIfHeld removes a lock that is still the one with the value. KEYS: lock; ARGV: value.
+var removeIfHeld = redis.NewScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`)
+
+// abandon removes a lock that Redis may have given without our having heard of it: it would keep all readers waiting until it expires.
+func (l locker) abandon(ctx context.Context, key, token string) {
+	_ = l.redis.Use(ctx, func(ctx context.Context, r *redis.Client) error { // it expires by itself
+		return removeIfHeld.Run(ctx, r, []string{lockOf(key)}, token).Err()
+	})
 }
 
 // release lets the next reader fill. It happens although the caller may have gone.

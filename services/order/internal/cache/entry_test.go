@@ -1,10 +1,15 @@
 package cache
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"orderflow.example/kit/redisdb/redistest"
 	"orderflow.example/order/internal/store"
 	orderv1 "orderflow.example/proto/gen/orderflow/order/v1"
 )
@@ -31,5 +36,53 @@ func TestFirstPage(t *testing.T) {
 		if field != tt.field || ok != (tt.field != "") {
 			t.Errorf("%s: %q, %t", name, field, ok)
 		}
+	}
+}
+
+// unheard has one command carried out whose answer is lost.
+type unheard struct {
+	redis.Hook
+	armed atomic.Bool
+}
+
+func (u *unheard) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (u *unheard) ProcessPipelineHook(n redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return n
+}
+
+func (u *unheard) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if err == nil && u.armed.CompareAndSwap(true, false) {
+			err = errors.New("the connection is lost")
+			cmd.SetErr(err)
+		}
+		return err
+	}
+}
+
+// A lock that was given without the one who asked for it hearing of it is given back.
+func TestALockThatNobodyHeardOf(t *testing.T) {
+	locks, hook := locker{redistest.Open(t, redistest.Own(t).URL())}, &unheard{}
+	if err := locks.redis.Use(t.Context(), func(_ context.Context, r *redis.Client) error {
+		r.AddHook(hook)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := locks.obtain(t.Context(), "k") // Redis knows the script from here on
+	if first == nil {
+		t.Fatal("no lock")
+	}
+	if again, held := locks.obtain(t.Context(), "k"); again != nil || !held {
+		t.Fatalf("given twice: %v, %t", again, held)
+	}
+	locks.release(t.Context(), first)
+	hook.armed.Store(true)
+	if lock, held := locks.obtain(t.Context(), "k"); lock != nil || held || hook.armed.Load() {
+		t.Fatalf("the answer was heard: %v, %t", lock, held)
+	}
+	if lock, held := locks.obtain(t.Context(), "k"); lock == nil {
+		t.Errorf("still held: %t", held)
 	}
 }

@@ -13,15 +13,16 @@ import (
 	"orderflow.example/order/internal/store"
 )
 
-// Timing is how long what is known of the gate counts. All replicas of a service have the same.
+// Timing is how long what is known of the gate counts, and how long a reader waits for another one. All replicas of a service have the same.
 type Timing struct {
 	Known   time.Duration // after which the gate in the database is asked again
 	Settle  time.Duration // a suspension takes that long to be known to all: more than Known
 	Suspend time.Duration // for how long nothing is cached after a change that could not be told
+	Wait    time.Duration // for whoever fills the cache; reading the row oneself takes no longer
 }
 
 // DefaultTiming costs a replica that is asked for orders two small queries a second, and the first write while Redis is away 0.6 s.
-var DefaultTiming = Timing{Known: 500 * time.Millisecond, Settle: 600 * time.Millisecond, Suspend: 30 * time.Second}
+var DefaultTiming = Timing{Known: 500 * time.Millisecond, Settle: 600 * time.Millisecond, Suspend: 30 * time.Second, Wait: 50 * time.Millisecond}
 
 // renew is the part of a suspension after which the next write that needs it begins another one.
 const renew = 0.8

@@ -29,7 +29,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // timing is short enough for a test that waits for it.
-var timing = cache.Timing{Known: 40 * time.Millisecond, Settle: 60 * time.Millisecond, Suspend: 250 * time.Millisecond}
+var timing = cache.Timing{Known: 40 * time.Millisecond, Settle: 60 * time.Millisecond, Suspend: 250 * time.Millisecond, Wait: 50 * time.Millisecond}
 
 // cluster is a database, a Redis, and replicas of the service's store and cache.
 type cluster struct {
