@@ -12,6 +12,7 @@ func main() {
 	service.Main(service.Program{
 		Spec:      app.Spec(),
 		Variables: app.Variables,
+		Commands:  app.Commands(),
 		New: func(ctx context.Context, environ []string) (*service.Service, error) {
 			cfg, err := service.Parse[app.Config](environ)
 			if err != nil {

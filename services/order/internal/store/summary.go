@@ -116,21 +116,22 @@ func Summary(ctx context.Context, q sqldb.Querier, f SummaryFilter) ([]DayFigure
 	return days, nil
 }
 
-// RebuildSummary fills the summary anew from the orders' rows. Changes of orders that are under way wait for it.
-func RebuildSummary(ctx context.Context, tx *sqldb.Tx) error {
+// RebuildSummary fills the summary anew from the orders' rows and returns how many rows it has. Changes of orders that are under way wait for it.
+func RebuildSummary(ctx context.Context, tx *sqldb.Tx) (int64, error) {
 	if tx.Flavor() == sqldb.Postgres {
 		// The order of a unit of work that has not come to the summary yet is not counted below: it adds itself later.
 		if _, err := tx.ExecContext(ctx, "LOCK TABLE order_summary IN SHARE ROW EXCLUSIVE MODE"); err != nil {
-			return fmt.Errorf("lock the summary of orders: %w", err)
+			return 0, fmt.Errorf("lock the summary of orders: %w", err)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM order_summary"); err != nil {
-		return fmt.Errorf("empty the summary of orders: %w", err)
+		return 0, fmt.Errorf("empty the summary of orders: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO order_summary "+countedOrders); err != nil {
-		return fmt.Errorf("fill the summary of orders: %w", err)
+	filled, err := tx.ExecContext(ctx, "INSERT INTO order_summary "+countedOrders)
+	if err != nil {
+		return 0, fmt.Errorf("fill the summary of orders: %w", err)
 	}
-	return nil
+	return filled.RowsAffected()
 }
 
 // SummaryAgrees checks that the summary equals the orders' rows.

@@ -163,7 +163,10 @@ func TestWhatTheSummaryDoesNotHoldIsFoundAndRebuilt(t *testing.T) {
 			if found := f.summaryViolations(); len(found) != 1 || !strings.Contains(found[0], "customer "+user) {
 				f.Errorf("after %s: %v", statement, found)
 			}
-			sqldbtest.Tx(f.T, f.db, store.RebuildSummary)
+			sqldbtest.Tx(f.T, f.db, func(ctx context.Context, tx *sqldb.Tx) error {
+				_, err := store.RebuildSummary(ctx, tx)
+				return err
+			})
 			if found := f.summaryViolations(); len(found) != 0 || f.total(store.AnyOwner) != right {
 				f.Errorf("rebuilt after %s: %v", statement, found)
 			}
