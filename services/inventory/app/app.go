@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -19,9 +18,6 @@ import (
 	"orderflow.example/proto/openapi"
 	"orderflow.example/schemas"
 )
-
-// trailTick is the time between two looks for adjustments that a release which keeps no trail has made beside this one.
-const trailTick = 10 * time.Minute
 
 // Version is the service's version.
 const Version = "0.1.0"
@@ -60,8 +56,7 @@ func New(ctx context.Context, cfg Config) (*service.Service, error) {
 	s.Timers = []*timer.Timer{{
 		Name: "reservation_expiry", Every: cfg.ExpiryTick, Safe: s.Passed, Fire: expiry.Fire, Now: s.DB.Now, Log: s.Log,
 	}, {
-		Name: "stock_trail", Every: trailTick, Log: s.Log,
-		Fire: func(ctx context.Context, _ time.Time) (int, error) { return store.FillTrail(ctx, s.DB, s.Codec.Decode) },
+		Name: "stock_trail", Every: trailTick, Fire: trailFiller(s), Log: s.Log,
 	}}
 
 	methods := api.New(api.Config{DB: s.DB, Store: stock, ImportMaxRows: cfg.ImportMaxRows})

@@ -129,13 +129,8 @@ func TestTrailOfAnEarlierRelease(t *testing.T) {
 		if _, err := r.DB.ExecContext(r.Context(), "DELETE FROM stock_adjustments"); err != nil {
 			r.Fatal(err)
 		}
-		for _, each := range r.Timers {
-			if each.Name != "stock_trail" {
-				continue
-			}
-			if filled, err := each.Fire(r.Context(), r.clock); err != nil || filled != 2 {
-				r.Errorf("%d, %v", filled, err)
-			}
+		if filled := r.fillTrail(0); filled != 2 {
+			r.Errorf("%d filled", filled)
 		}
 		list, err := r.ListStockAdjustments(r.as("s1", "staff"), &inventoryv1.ListStockAdjustmentsRequest{})
 		if err != nil || list.GetTotalSize() != 2 || list.GetStockAdjustments()[0].GetActor() != "s7" && list.GetStockAdjustments()[1].GetActor() != "s7" {
@@ -143,4 +138,42 @@ func TestTrailOfAnEarlierRelease(t *testing.T) {
 		}
 		r.check()
 	})
+}
+
+// fillTrail looks for what the trail lacks, a while after the clock.
+func (r *rig) fillTrail(later time.Duration) int {
+	r.Helper()
+	for _, each := range r.Timers {
+		if each.Name == "stock_trail" {
+			filled, err := each.Fire(r.Context(), r.clock.Add(later))
+			if err != nil {
+				r.Fatal(err)
+			}
+			return filled
+		}
+	}
+	r.Fatal("no timer")
+	return 0
+}
+
+// The looks, which read all adjustments, end once the release without a trail must have gone and has left nothing.
+func TestLooksForLostAdjustmentsEnd(t *testing.T) {
+	r := start(t)
+	r.create("p1", 10, 0)
+	for _, look := range []struct {
+		later time.Duration
+		lost  bool
+		want  int
+	}{
+		{0, false, 0}, {50 * time.Minute, true, 1}, {time.Hour, true, 1}, {70 * time.Minute, false, 0}, {80 * time.Minute, true, 0},
+	} {
+		if look.lost {
+			if _, err := r.DB.ExecContext(r.Context(), "DELETE FROM stock_adjustments"); err != nil {
+				r.Fatal(err)
+			}
+		}
+		if filled := r.fillTrail(look.later); filled != look.want {
+			r.Errorf("after %s: %d filled, want %d", look.later, filled, look.want)
+		}
+	}
 }
