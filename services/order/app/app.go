@@ -4,6 +4,7 @@ package app
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"google.golang.org/grpc"
@@ -115,7 +116,8 @@ func readCache(s *service.Service, orders *store.Store) (*cache.Cache, error) {
 	if s.Redis == nil {
 		return nil, nil
 	}
-	c, err := cache.New(cache.Config{Redis: s.Redis, DB: s.DB, Release: s.Spec.Version, Log: s.Log, Metrics: s.Telemetry.Metrics})
+	build, _ := debug.ReadBuildInfo() // nil when there is none
+	c, err := cache.New(cache.Config{Redis: s.Redis, DB: s.DB, Release: release(s.Spec.Version, build), Log: s.Log, Metrics: s.Telemetry.Metrics})
 	if err != nil {
 		return nil, err
 	}
