@@ -27,17 +27,26 @@ type Program struct {
 	Variables string
 	// Commands are the service's own, beside those that all services have.
 	Commands []*cobra.Command
+	// ExitCode tells the failures of the service's own commands apart. Nil: 1 for each.
+	ExitCode func(err error) int
 }
 
-// Main runs the command line and exits: 0, or 1 with one clear line on standard error.
+// Main runs the command line and exits: 0, or 1, or what ExitCode says, with one clear line on standard error.
 func Main(p Program) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := p.Command().ExecuteContext(ctx)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Spec.Name, err)
-		os.Exit(1)
+		os.Exit(p.exitCode(err))
 	}
+}
+
+func (p Program) exitCode(err error) int {
+	if p.ExitCode == nil {
+		return 1
+	}
+	return p.ExitCode(err)
 }
 
 // Command is the root command of a service's binary.

@@ -12,16 +12,16 @@ type Config struct {
 	service.Config
 
 	// ReservationExpiry is how long an order's items are held for it: longer than untilConfirmed.
-	ReservationExpiry time.Duration `env:"RESERVATION_EXPIRY" envDefault:"15m"`
+	ReservationExpiry time.Duration `env:"RESERVATION_EXPIRY" envDefault:"15m" atLeast:"1ms"`
 
 	// ExpiryTick is the time between two looks for holds whose time is over.
-	ExpiryTick time.Duration `env:"EXPIRY_TICK" envDefault:"1s"`
+	ExpiryTick time.Duration `env:"EXPIRY_TICK" envDefault:"1s" atLeast:"1ms"`
 
 	// ImportMaxBytes bounds the CSV file of an import, which is kept in the directory for temporary files meanwhile.
-	ImportMaxBytes int64 `env:"IMPORT_MAX_BYTES" envDefault:"67108864"`
+	ImportMaxBytes int64 `env:"IMPORT_MAX_BYTES" envDefault:"67108864" atLeast:"1"`
 
 	// ImportMaxRows bounds the rows of an import, whose ids are remembered while it runs.
-	ImportMaxRows int `env:"IMPORT_MAX_ROWS" envDefault:"250000"`
+	ImportMaxRows int `env:"IMPORT_MAX_ROWS" envDefault:"250000" atLeast:"1"`
 }
 
 // untilConfirmed is the longest that the order service lets an order take to its confirmation, by its time limits. Stock

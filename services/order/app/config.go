@@ -20,18 +20,18 @@ type Config struct {
 	MaxUnpaidOrders int64 `env:"MAX_UNPAID_ORDERS_PER_USER" envDefault:"20"`
 
 	// SagaTick is the time between two looks for steps past their limit.
-	SagaTick time.Duration `env:"SAGA_TICK" envDefault:"1s"`
+	SagaTick time.Duration `env:"SAGA_TICK" envDefault:"1s" atLeast:"1ms"`
 
 	// WatchHeartbeat is how long a watch over REST is silent at most.
-	WatchHeartbeat time.Duration `env:"WATCH_HEARTBEAT" envDefault:"15s"`
+	WatchHeartbeat time.Duration `env:"WATCH_HEARTBEAT" envDefault:"15s" atLeast:"1ms"`
 
 	// The first two limits cancel the order and add up to 10 minutes at most; the others only alert.
-	LimitReserveStock     time.Duration `env:"SAGA_LIMIT_RESERVE_STOCK"`
-	LimitAuthorizePayment time.Duration `env:"SAGA_LIMIT_AUTHORIZE_PAYMENT"`
-	LimitCommitStock      time.Duration `env:"SAGA_LIMIT_COMMIT_STOCK"`
-	LimitCapturePayment   time.Duration `env:"SAGA_LIMIT_CAPTURE_PAYMENT"`
-	LimitReturnMoney      time.Duration `env:"SAGA_LIMIT_RETURN_MONEY"`
-	LimitPayRefund        time.Duration `env:"SAGA_LIMIT_PAY_REFUND"`
+	LimitReserveStock     time.Duration `env:"SAGA_LIMIT_RESERVE_STOCK" envDefault:"2m" atLeast:"1ms"`
+	LimitAuthorizePayment time.Duration `env:"SAGA_LIMIT_AUTHORIZE_PAYMENT" envDefault:"8m" atLeast:"1ms"`
+	LimitCommitStock      time.Duration `env:"SAGA_LIMIT_COMMIT_STOCK" envDefault:"5m" atLeast:"1ms"`
+	LimitCapturePayment   time.Duration `env:"SAGA_LIMIT_CAPTURE_PAYMENT" envDefault:"15m" atLeast:"1ms"`
+	LimitReturnMoney      time.Duration `env:"SAGA_LIMIT_RETURN_MONEY" envDefault:"1h" atLeast:"1ms"`
+	LimitPayRefund        time.Duration `env:"SAGA_LIMIT_PAY_REFUND" envDefault:"1h" atLeast:"1ms"`
 }
 
 // Variables describes the variables that only this service has, for --help.
