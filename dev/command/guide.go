@@ -23,7 +23,10 @@ Place an order, see it paid, see what happened:
     -d '{"userId":"u123","items":[{"productId":"p1","quantity":2}]}'
   curl -s {{.Order}}/v1/orders/ORDER_ID -H "Authorization: Bearer $TOKEN"
   curl -s {{.Order}}/v1/orders/ORDER_ID/timeline -H "Authorization: Bearer $TOKEN"
+  curl -N {{.Order}}/v1/orders/ORDER_ID:watch -H "Authorization: Bearer $TOKEN"
   grpcurl -plaintext {{.GRPC}} list
+
+In a browser: {{.Order}}/docs, the API with examples; {{.Order}}/docs/events, every topic and event
 
 Verify the invariants: go run ./dev check{{.Flags}}          Stop: Ctrl-C
 `))

@@ -173,3 +173,23 @@ func TestNamingFieldsLeavesTheOriginalAsItIs(t *testing.T) {
 		t.Errorf("%+v", back)
 	}
 }
+
+// What is said of a retry survives the way from gRPC to REST.
+func TestRetryOverAStatus(t *testing.T) {
+	for _, tt := range []struct {
+		err  *errs.Error
+		want time.Duration
+	}{
+		{errs.New(errs.Aborted, "ETAG_MISMATCH", "changed").NoRetry(), 0},
+		{errs.New(errs.Aborted, "LOCKED", "locked"), time.Second},
+		{errs.New(errs.ResourceExhausted, "RATE_LIMITED", "too often").Retry(3 * time.Second), 3 * time.Second},
+		{errs.New(errs.NotFound, "NOT_THERE", "not there"), 0},
+	} {
+		if got := errs.From(errs.Status(tt.err).Err()).RetryDelay(); got != tt.want || tt.err.RetryDelay() != tt.want {
+			t.Errorf("%s: %s and %s, want %s", tt.err.Reason, tt.err.RetryDelay(), got, tt.want)
+		}
+	}
+	if got := errs.From(status.Error(codes.Unavailable, "of a proxy")).RetryDelay(); got != time.Second {
+		t.Errorf("of a proxy: %s", got)
+	}
+}

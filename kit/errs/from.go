@@ -46,10 +46,12 @@ func fromStatus(s *status.Status, err error) *Error {
 		return hidden(err)
 	}
 	e := New(Code(s.Code()), "", "%s", s.Message())
+	rendered := false // by Status, which says it when a retry helps
 	for _, detail := range s.Details() {
 		switch d := detail.(type) {
 		case *errdetails.ErrorInfo:
 			e.Reason, e.Metadata = d.GetReason(), d.GetMetadata()
+			rendered = d.GetDomain() == Domain
 		case *errdetails.BadRequest:
 			for _, v := range d.GetFieldViolations() {
 				e.Fields = append(e.Fields, Field{Name: v.GetField(), Rule: v.GetReason(), Description: v.GetDescription()})
@@ -61,5 +63,6 @@ func fromStatus(s *status.Status, err error) *Error {
 	if e.Reason == "" {
 		e.Reason = e.Code.String()
 	}
+	e.Lasting = rendered && e.RetryAfter == 0
 	return e
 }
